@@ -1,0 +1,1 @@
+"""Backends that train: the sequential simulation and Hogwild processes."""

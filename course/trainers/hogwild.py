@@ -1,0 +1,120 @@
+"""Hogwild!: many actor-learner processes, one θ in shared memory, no locks.
+
+The parent only listens. Each worker has a pipe of its own, so that a worker killed
+in the middle of anything can hold no lock that another one needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import sys
+import types
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import cloudpickle
+from gymnasium.envs.registration import EnvSpec
+
+from course.algorithms import Algorithm
+from course.config import Config
+from course.shared import Shared
+from course.trainers.log import Batch
+from course.trainers.start import start_method
+from course.trainers.worker import Failure, run_worker
+
+LISTEN_SECONDS = 0.2
+GRACE_SECONDS = 10.0
+
+
+def hogwild(
+    algorithm: Algorithm,
+    spec: EnvSpec,
+    shared: Shared,
+    config: Config,
+    started: float,
+    stop_when_lost: bool = False,
+) -> Iterator[Batch]:
+    """Trains with `config.workers` processes; yields what they report.
+
+    Args:
+        algorithm: What each learner runs; its functions are sent by value.
+        spec: Recipe of the environment.
+        shared: θ and the counters; moved to shared memory here.
+        config: Settings.
+        started: When the run started, as `time.time()`.
+        stop_when_lost: Whether the death of one worker stops the others.
+    """
+    import torch.multiprocessing  # how torch sends tensors as handles to their memory
+
+    context = torch.multiprocessing.get_context(start_method())
+    shared.share_memory()
+    payload = cloudpickle.dumps((algorithm, spec, config))
+    workers: dict[Any, tuple[int, BaseProcess]] = {}  # by the pipe's reading end
+    processes: list[BaseProcess] = []
+    try:
+        with _without_main_module():
+            for worker_id in range(config.workers):
+                reader, writer = context.Pipe(duplex=False)
+                process = context.Process(
+                    target=run_worker,
+                    args=(payload, shared.tensors, writer, worker_id, started),
+                    name=f"learner-{worker_id}",
+                    daemon=True,
+                )
+                process.start()
+                writer.close()  # the worker's end of file then shows its death
+                workers[reader] = (worker_id, process)
+                processes.append(process)
+        while workers:
+            ready = multiprocessing.connection.wait(list(workers), LISTEN_SECONDS)
+            if not ready:
+                yield Batch([], [])  # lets the caller look at the clock
+            for reader in ready:
+                message = _receive(reader)
+                if isinstance(message, Batch):
+                    yield message
+                    continue
+                worker_id, process = workers.pop(reader)
+                if isinstance(message, Failure):
+                    shared.stop()
+                    text = f"Learner {worker_id} failed:\n{message}"
+                    yield Batch([], [], failure=text)
+                elif isinstance(message, EOFError):
+                    if stop_when_lost:
+                        shared.stop()
+                    process.join(GRACE_SECONDS)
+                    yield Batch([], [], lost=[(worker_id, process.exitcode or 0)])
+    finally:
+        shared.stop()
+        for process in processes:
+            process.join(GRACE_SECONDS)
+            if process.is_alive():  # stuck in its environment, say
+                process.kill()
+                process.join()
+
+
+def _receive(reader: Any) -> Any:
+    """The next message, or the `EOFError` of a worker that is gone."""
+    try:
+        return reader.recv()
+    except (EOFError, OSError) as error:  # OSError: killed in mid-message
+        return error if isinstance(error, EOFError) else EOFError()
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hides `__main__` while processes start.
+
+    Spawn would run the user's script again in every worker, which needs the
+    `if __name__ == "__main__"` that beginners forget. Our workers need nothing of
+    it: functions written there arrive by value.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
