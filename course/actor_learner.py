@@ -67,12 +67,12 @@ def actor_learner(
 
     # θ' is a copy of the learner's own; the one-step methods work on θ directly.
     theta = shared.theta.clone() if algorithm.snapshot else shared.theta
-    network = bind(new_network(algorithm, environments, config), theta)
+    spaces = environments.single_observation_space, environments.single_action_space
+    network = bind(new_network(algorithm, *spaces, config), theta)
     target_network = None
     if algorithm.target_network:
-        target_network = bind(
-            new_network(algorithm, environments, config), shared.target_theta
-        )
+        target_network = new_network(algorithm, *spaces, config)
+        bind(target_network, shared.target_theta)
     local_step = 0
     try:
         while not shared.finished:
@@ -113,27 +113,19 @@ def actor_learner(
 
 def new_network(
     algorithm: Algorithm,
-    environments: gymnasium.vector.VectorEnv | gymnasium.Env[Any, Any],
+    observations: gymnasium.Space[Any],
+    actions: gymnasium.Space[Any],
     config: Config,
 ) -> nn.Module:
-    """A network for these environments, its weights drawn from the run's seed.
+    """A network for these spaces, its weights drawn from the run's seed.
 
     The global random state is left as it was.
     """
-    vector = isinstance(environments, gymnasium.vector.VectorEnv)
-    observations, actions = (
-        (environments.single_observation_space, environments.single_action_space)
-        if vector
-        else (environments.observation_space, environments.action_space)
-    )
+    num_actions = int(cast(gymnasium.spaces.Discrete, actions).n)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return cast(
-            nn.Module,
-            algorithm.make_network(
-                observations, int(cast(gymnasium.spaces.Discrete, actions).n), config
-            ),
-        )
+        network: nn.Module = algorithm.make_network(observations, num_actions, config)
+    return network
 
 
 def flat_gradient(loss: Tensor, network: nn.Module) -> Tensor:
@@ -161,7 +153,9 @@ def _actor(
     def act(observation: NDArray[Any]) -> NDArray[np.int64]:
         single = len(observation) == 1
         with torch.inference_mode():
-            output = network(torch.from_numpy(observation[0] if single else observation))
+            output = network(
+                torch.from_numpy(observation[0] if single else observation)
+            )
             actions = algorithm.act(output, epsilon, generator)
         return np.asarray(actions, dtype=np.int64).reshape(len(observation))
 

@@ -63,7 +63,7 @@ def sample_actions(logits: TensorLike, generator: torch.Generator) -> torch.Tens
     """
     logits = validate.action_tensor("logits", logits)
     # multinomial takes one or two axes only.
-    probs = torch.softmax(logits.detach(), -1).reshape(-1, logits.shape[-1])
+    probs = torch.softmax(logits, -1).reshape(-1, logits.shape[-1])
     return torch.multinomial(probs, 1, generator=generator).reshape(logits.shape[:-1])
 
 

@@ -8,7 +8,7 @@ multilayer perceptron, Atari frames through the paper's convolutions.
 from __future__ import annotations
 
 import math
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import gymnasium
 import torch
@@ -66,7 +66,7 @@ class AtariBody(nn.Module):
 class QNetwork(nn.Module):
     """Action values Q(s, ·; θ)."""
 
-    def __init__(self, space: gymnasium.Space, num_actions: int, config: Config):
+    def __init__(self, space: gymnasium.Space[Any], num_actions: int, config: Config):
         super().__init__()
         self.body = make_body(space, config)
         self.head = layer(nn.Linear(self.body.features, num_actions), gain=0.01)
@@ -79,7 +79,7 @@ class QNetwork(nn.Module):
 class ActorCritic(nn.Module):
     """The policy π(·|s; θ) and the value V(s; θ_v), one body, two linear heads."""
 
-    def __init__(self, space: gymnasium.Space, num_actions: int, config: Config):
+    def __init__(self, space: gymnasium.Space[Any], num_actions: int, config: Config):
         super().__init__()
         self.body = make_body(space, config)
         # A small policy head: training starts from a nearly uniform policy.
@@ -92,7 +92,7 @@ class ActorCritic(nn.Module):
         return self.policy(features), self.value(features).squeeze(-1)
 
 
-def make_body(space: gymnasium.Space, config: Config) -> MLP | AtariBody:
+def make_body(space: gymnasium.Space[Any], config: Config) -> MLP | AtariBody:
     """The layers that fit the observations: convolutions for frames, else an MLP."""
     shape = cast(tuple[int, ...], space.shape)
     if len(shape) == 3:
@@ -100,9 +100,7 @@ def make_body(space: gymnasium.Space, config: Config) -> MLP | AtariBody:
     return MLP(math.prod(shape), config.hidden_size)
 
 
-def layer(
-    module: Layer, gain: float = math.sqrt(2)
-) -> Layer:
+def layer(module: Layer, gain: float = math.sqrt(2)) -> Layer:
     """Orthogonal weights and zero biases, the usual start for actor-critics."""
     nn.init.orthogonal_(module.weight, gain)
     assert module.bias is not None

@@ -93,40 +93,39 @@ class Collector:
         """
         steps = []
         for _ in range(length):
-            observation = self.observation
-            action = self.next_action if look_ahead else None
+            observation, action = self.observation, self.next_action
             if action is None:
                 action = act(observation)
             step = self.environments.step(action)
             self.observation, reward, terminated, truncated, info = step
             ended = terminated | truncated
             successor = _true_successor(self.observation, ended, info)
-            if look_ahead:
-                self.next_action = act(successor)
+            next_action = act(successor) if look_ahead else None
+            scaled = reward.astype(np.float32) * self.reward_scale
             steps.append(
                 (
-                    *(observation, action, reward, terminated, truncated),
-                    *(successor, self.next_action),
+                    *(observation, action, scaled, terminated, truncated),
+                    *(successor, next_action),
                 )
             )
             self._count(reward, ended)
-            if look_ahead and ended.any():
+            if next_action is not None and ended.any():
                 # The choice in an ended episode is for its target alone: the new
                 # episode begins with a choice of its own.
-                self.next_action = np.where(
-                    ended, act(self.observation), self.next_action
-                )
+                next_action = np.where(ended, act(self.observation), next_action)
+            self.next_action = next_action
             if ended.all():
                 break
-        columns = [_stack(column) for column in zip(*steps, strict=True)]
-        columns[2] = columns[2].float() * self.reward_scale
+        columns = (_stack(column) for column in zip(*steps, strict=True))
         return Rollout(*columns)  # type: ignore[arg-type]  # None only for next_actions
 
     def _count(self, reward: NDArray[Any], ended: NDArray[np.bool_]) -> None:
         self._returns += reward
         self._lengths += 1
         for k in np.flatnonzero(ended):
-            self.finished.append(Episode(float(self._returns[k]), int(self._lengths[k])))
+            self.finished.append(
+                Episode(float(self._returns[k]), int(self._lengths[k]))
+            )
             self._returns[k] = self._lengths[k] = 0
 
     def drain_finished(self) -> list[Episode]:

@@ -83,7 +83,7 @@ class Shared:
     def share_memory(self) -> None:
         """Moves everything to shared memory; other processes then map the same."""
         for tensor in self.tensors.values():
-            tensor.share_memory_()
+            tensor.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
         self.counters = self.tensors["counters"].numpy()
 
     def state(self) -> dict[str, Tensor]:

@@ -84,21 +84,21 @@ def action_tensor(
 
     With `like`, the axes before A must be those of `like`; its precision is taken over.
     """
+    if like is not None:
+        value = as_tensor(name, value, like.dtype)
     tensor = float_tensor(name, value)
     if tensor.ndim == 0 or tensor.numel() == 0:
         raise ValueError(
             f"{name} must have shape [..., A] with at least one action and one step, "
             f"got shape {list(tensor.shape)}"
         )
-    if like is None:
-        return tensor
-    if tensor.shape[:-1] != like.shape:
+    if like is not None and tensor.shape[:-1] != like.shape:
         shape = ", ".join([*map(str, like.shape), "A"])
         raise ValueError(
             f"{name} must have shape [{shape}] to match the other arguments, "
             f"got shape {list(tensor.shape)}"
         )
-    return tensor.to(like.dtype)
+    return tensor
 
 
 def flags(name: str, value: TensorLike, shape: Sequence[int]) -> torch.Tensor:

@@ -38,7 +38,7 @@ from course.rollout import Rollout, split_at_episode_ends
 def act(
     output: tuple[Tensor, Tensor], epsilon: float, generator: torch.Generator
 ) -> Tensor:
-    """a ~ π(·|s; θ'); exploration comes from the policy, so ε is not used."""
+    """Draws a ~ π(·|s; θ'); exploration comes from the policy, so ε is not used."""
     logits, _ = output
     return sample_actions(logits, generator)
 

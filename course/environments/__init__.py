@@ -22,7 +22,9 @@ import numpy as np
 from gymnasium.envs.registration import EnvCreator, EnvSpec
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.wrappers import DtypeObservation, FlattenObservation
+from gymnasium.wrappers import FlattenObservation, TransformObservation
+
+from course.environments.atari import AtariGame, AtariGames
 
 __all__ = ["EnvSpec", "environment_spec", "make_environment", "make_environments"]
 
@@ -106,8 +108,6 @@ def make_environments(spec: EnvSpec, num_envs: int) -> VectorEnv[Any, Any, Any]:
     if num_envs < 1:
         raise ValueError(f"num_envs is {num_envs}; expected at least 1.")
     if _is_atari(spec):
-        from course.environments.atari import AtariGames
-
         return AtariGames(spec, num_envs)
     return SyncVectorEnv(
         [functools.partial(make_environment, spec)] * num_envs,
@@ -131,8 +131,6 @@ def make_environment(spec: EnvSpec, render_mode: str | None = None) -> Env:
     # A plain function as entry point may not know the argument render_mode.
     render: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     if _is_atari(spec):
-        from course.environments.atari import AtariGame
-
         return AtariGame(spec, **render)
     return _fit_to_course(gymnasium.make(spec, **render))
 
@@ -170,11 +168,12 @@ def _is_atari(spec: EnvSpec) -> bool:
 
 def _fit_to_course(env: Env) -> Env:
     """Check the actions and turn observations into float32 vectors or images."""
+    name = env.spec.id if env.spec else repr(env)
     actions = env.action_space
     if not isinstance(actions, Discrete) or actions.start != 0:
         raise ValueError(
-            f"environment {env.spec.id if env.spec else env!r} has the action space "
-            f"{actions}; expected Discrete actions numbered from 0."
+            f"environment {name} has the action space {actions}; expected Discrete "
+            "actions numbered from 0."
         )
     space = env.observation_space
     if isinstance(space, Box) and len(space.shape) == 3 and space.dtype == np.uint8:
@@ -183,9 +182,15 @@ def _fit_to_course(env: Env) -> Env:
         env = FlattenObservation(env)  # Discrete becomes one-hot.
     if not isinstance(env.observation_space, Box):
         raise ValueError(
-            f"environment {env.spec.id if env.spec else env!r} has the observation "
-            f"space {space}; expected one that can be flattened to numbers."
+            f"environment {name} has the observation space {space}; expected one "
+            "that can be flattened to a vector of numbers."
         )
-    if env.observation_space.dtype != np.float32:
-        env = DtypeObservation(env, np.float32)
-    return env
+    space = env.observation_space
+    if space.dtype == np.float32:
+        return env
+    low, high = space.low.astype(np.float32), space.high.astype(np.float32)
+    return TransformObservation(
+        env,
+        lambda observation: observation.astype(np.float32),
+        Box(low, high, dtype=np.float32),
+    )

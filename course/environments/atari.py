@@ -9,7 +9,7 @@ no-ops (and the fire button, where a game waits for it), and it is truncated aft
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -39,13 +39,10 @@ class AtariGames(VectorWrapper[Any, Any, Any]):
         )
 
     def reset(
-        self,
-        *,
-        seed: int | list[int | None] | None = None,
-        options: dict[str, Any] | None = None,
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode in every game; game k gets the seed `seed` + k."""
-        if isinstance(seed, int):
+        if seed is not None:
             seed %= 2**31 - self.num_envs
         return self.env.reset(seed=seed, options=options)
 
@@ -65,7 +62,7 @@ class AtariGame(gymnasium.Env[Frames, np.integer[Any]]):
     same actions; without sticky actions the two games stay identical.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata = gymnasium.Env.metadata | {
         "render_modes": ["rgb_array"],
         "render_fps": 15,  # 60 frames a second, of which each action takes 4
     }
@@ -102,7 +99,7 @@ class AtariGame(gymnasium.Env[Frames, np.integer[Any]]):
         ]
         return self._views[0], float(reward), bool(terminated), bool(truncated), {}
 
-    def render(self) -> Frames:  # type: ignore[override]
+    def render(self) -> Frames:
         """The screen in colour, [210, 160, 3] uint8."""
         picture: Frames = self._views[-1][-1]
         return picture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -32,10 +32,7 @@ class Catch(gymnasium.Env[FloatArray, np.int64]):
     Source: the environment of this name in bsuite (Osband et al., 2020).
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
-        "render_modes": ["rgb_array"],
-        "render_fps": 8,
-    }
+    metadata = gymnasium.Env.metadata | {"render_modes": ["rgb_array"], "render_fps": 8}
 
     def __init__(
         self, rows: int = 10, columns: int = 5, render_mode: str | None = None
@@ -66,7 +63,7 @@ class Catch(gymnasium.Env[FloatArray, np.int64]):
         reward = (1.0 if caught else -1.0) if terminated else 0.0
         return self._board().reshape(-1), reward, terminated, False, {}
 
-    def render(self) -> npt.NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> npt.NDArray[np.uint8]:
         """The board in white on black, [16 rows, 16 columns, 3] uint8."""
         picture = (255 * self._board()).astype(np.uint8).repeat(16, 0).repeat(16, 1)
         return picture[..., None].repeat(3, axis=2)

@@ -119,8 +119,8 @@ class ProbeObservationReward(Probe):
 
     question = "Does the value depend on the observation?"
     look_at = (
-        "Look at the network and its inputs: is each observation paired with its own "
-        "reward, and does the gradient reach the layers below the head?"
+        "Look at the network and its inputs: each observation must stand beside its "
+        "own reward, and the gradient must reach the layers below the head."
     )
 
     @staticmethod
@@ -196,8 +196,8 @@ class ProbeActionAndObservation(Probe):
 
     question = "Does the choice of action depend on the observation?"
     look_at = (
-        "Look at how rollouts are put together: are actions, advantages and "
-        "observations of one step in one row?"
+        "Look at how rollouts are put together: the action, the advantage and the "
+        "observation of one step must stand in one row."
     )
 
     @staticmethod

@@ -11,7 +11,7 @@ terminates adds its reward but no probability of going on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -45,26 +45,24 @@ class TabularEnv(gymnasium.Env[np.int64, np.int64]):
 
     def __init__(self, transitions: Transitions, start: int = 0) -> None:
         states, actions = range(len(transitions)), range(len(transitions[0]))
-        for state in states:
-            if len(transitions[state]) != len(actions):
+        for s in states:
+            if len(transitions[s]) != len(actions):
                 raise ValueError(
-                    f"transitions has {len(transitions[state])} actions in state "
-                    f"{state}; expected {len(actions)}, as in state 0."
+                    f"transitions[{s}] has {len(transitions[s])} actions; expected "
+                    f"{len(actions)}, as in state 0."
                 )
-            for action in actions:
-                outcomes = transitions[state][action]
-                total = sum(probability for probability, _, _, _ in outcomes)
-                if not np.isclose(total, 1.0):
+            for a in actions:
+                probabilities, next_states, _, _ = zip(*transitions[s][a], strict=True)
+                if min(probabilities) < 0 or not np.isclose(sum(probabilities), 1):
                     raise ValueError(
-                        f"transitions[{state}][{action}] has probabilities that sum "
-                        f"to {total}; expected 1."
+                        f"transitions[{s}][{a}] has the probabilities {probabilities}; "
+                        "expected numbers from 0 that sum to 1."
                     )
-                for _, next_state, _, _ in outcomes:
-                    if next_state not in states:
-                        raise ValueError(
-                            f"transitions[{state}][{action}] leads to state "
-                            f"{next_state}; expected one of 0 to {len(states) - 1}."
-                        )
+                if not set(next_states) <= set(states):
+                    raise ValueError(
+                        f"transitions[{s}][{a}] leads to the states {next_states}; "
+                        f"expected states from 0 to {len(states) - 1}."
+                    )
         self.transitions = transitions
         self.start = start
         self.observation_space = Discrete(len(states))
@@ -127,7 +125,7 @@ class CliffWalk(TabularEnv):
     row x width + column, as in Gymnasium's CliffWalking-v1.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata = gymnasium.Env.metadata | {
         "render_modes": ["rgb_array", "ansi"],
         "render_fps": 8,
     }
@@ -158,7 +156,7 @@ class CliffWalk(TabularEnv):
             start,
         )
 
-    def render(self) -> str | npt.NDArray[np.uint8]:  # type: ignore[override]
+    def render(self) -> str | npt.NDArray[np.uint8]:
         """A picture, [32 height, 32 width, 3] uint8, or lines of text.
 
         In text, x is the walker, S the start, C the cliff and G the goal.
@@ -187,7 +185,7 @@ def dynamics(env: TabularEnv) -> tuple[FloatArray, FloatArray]:
         p(s'|s,a) as [S, A, S], where only transitions that do not terminate count,
         so that a row may sum to less than 1; and r(s,a) as [S, A].
     """
-    num_states, num_actions = int(env.observation_space.n), int(env.action_space.n)
+    num_states, num_actions = len(env.transitions), len(env.transitions[0])
     continuation = np.zeros((num_states, num_actions, num_states))
     rewards = np.zeros((num_states, num_actions))
     for s in range(num_states):
@@ -244,7 +242,8 @@ def exact_values(env: TabularEnv, policy: FloatArray, gamma: float) -> FloatArra
                 "a policy that reaches an end from every state."
             )
     matrix = np.eye(len(rewards)) - gamma * transition
-    return np.linalg.solve(matrix, (policy * rewards).sum(axis=1))
+    values: FloatArray = np.linalg.solve(matrix, (policy * rewards).sum(axis=1))
+    return values
 
 
 def optimal_q_values(
@@ -271,7 +270,7 @@ def optimal_q_values(
     """
     _check_gamma(gamma)
     continuation, rewards = dynamics(env)
-    q_values = np.zeros_like(rewards)
+    q_values: FloatArray = np.zeros_like(rewards)
     for _ in range(100_000):
         previous, q_values = q_values, rewards + gamma * continuation @ q_values.max(1)
         if np.abs(q_values - previous).max() <= tolerance:
@@ -284,12 +283,14 @@ def optimal_q_values(
 
 def greedy_policy(q_values: FloatArray) -> FloatArray:
     """All probability on the action of greatest value, the first of equals, [S, A]."""
-    return np.eye(q_values.shape[1])[q_values.argmax(axis=1)]
+    policy: FloatArray = np.eye(q_values.shape[1])[q_values.argmax(axis=1)]
+    return policy
 
 
 def epsilon_greedy_policy(q_values: FloatArray, epsilon: float) -> FloatArray:
     """Greedy with probability 1 - epsilon, else any action alike, [S, A]."""
-    return (1 - epsilon) * greedy_policy(q_values) + epsilon / q_values.shape[1]
+    uniform = np.full(q_values.shape, 1 / q_values.shape[1])
+    return (1 - epsilon) * greedy_policy(q_values) + epsilon * uniform
 
 
 def _check_gamma(gamma: float) -> None:

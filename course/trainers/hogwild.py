@@ -49,7 +49,7 @@ def hogwild(
     """
     import torch.multiprocessing  # how torch sends tensors as handles to their memory
 
-    context = torch.multiprocessing.get_context(start_method())
+    context: Any = torch.multiprocessing.get_context(start_method())
     shared.share_memory()
     payload = cloudpickle.dumps((algorithm, spec, config))
     workers: dict[Any, tuple[int, BaseProcess]] = {}  # by the pipe's reading end
@@ -69,7 +69,7 @@ def hogwild(
                 workers[reader] = (worker_id, process)
                 processes.append(process)
         while workers:
-            ready = multiprocessing.connection.wait(list(workers), LISTEN_SECONDS)
+            ready: list[Any] = multiprocessing.connection.wait(workers, LISTEN_SECONDS)
             if not ready:
                 yield Batch([], [])  # lets the caller look at the clock
             for reader in ready:

@@ -50,9 +50,7 @@ class History:
     def add(self, batch: Batch, until_return: float | None = None) -> None:
         """Takes in a report; notes when the mean of 100 first reaches the goal."""
         self.events.extend(batch.entries)
-        self.lags.update(
-            entry.lag for entry in batch.entries if entry.lag is not None
-        )
+        self.lags.update(entry.lag for entry in batch.entries if entry.lag is not None)
         self.workers_lost += len(batch.lost)
         for episode in batch.episodes:
             self.episodes.append(episode)
@@ -165,7 +163,8 @@ class TrainResult:
     def network(self) -> nn.Module:
         """The trained network."""
         environment = make_environment(self.spec)
-        network = new_network(self.algorithm_record, environment, self.config)
+        spaces = environment.observation_space, environment.action_space
+        network = new_network(self.algorithm_record, *spaces, self.config)
         environment.close()
         return bind(network, self.theta)
 
@@ -187,7 +186,9 @@ class TrainResult:
             from IPython.display import Image
         except ImportError:
             return path
-        return Image(filename=str(path), alt=f"One greedy episode, {self.environment}")
+        return Image(  # type: ignore[no-untyped-call]  # IPython's own
+            filename=str(path), alt=f"One greedy episode, {self.environment}"
+        )
 
     def __repr__(self) -> str:
         """A few readable lines."""

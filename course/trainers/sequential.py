@@ -108,9 +108,7 @@ def _phase(event: Pulled | Acted | Update) -> str:
     return "act" if isinstance(event, Acted) else "compute"
 
 
-def parse_schedule(
-    schedule: str, workers: int, seed: int
-) -> Iterator[tuple[int, str]]:
+def parse_schedule(schedule: str, workers: int, seed: int) -> Iterator[tuple[int, str]]:
     """An endless stream of turns (worker_id, phase to run up to).
 
     Raises:

@@ -15,7 +15,7 @@ import sys
 
 
 def start_method() -> str:
-    """ "forkserver" on Linux, "spawn" elsewhere; `COURSE_START_METHOD` overrides."""
+    """Forkserver on Linux, spawn elsewhere; `COURSE_START_METHOD` overrides."""
     default = "forkserver" if sys.platform == "linux" else "spawn"
     return os.environ.get("COURSE_START_METHOD", default)
 

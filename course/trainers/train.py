@@ -177,7 +177,8 @@ class _Run:
         self.config = base.replace(**settings)
         self.history = History()
         first = make_environment(self.spec)
-        network = new_network(self.algorithm, first, self.config)
+        spaces = first.observation_space, first.action_space
+        network = new_network(self.algorithm, *spaces, self.config)
         first.close()
         self.shared = Shared.allocate(
             flatten(network), self.config, self.algorithm.functions["update"]

@@ -1,0 +1,18 @@
+"""What every test needs before the first import of torch, matplotlib or pygame."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# Tests run side by side: each keeps to one core, as each learner does.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# There may be no screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+
+# A shared machine may stall for longer than any sensible limit on one example. In
+# CI the examples are the same each time, so that a red build can be repeated.
+settings.register_profile("course", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("course")
