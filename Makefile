@@ -17,7 +17,7 @@ lab: .venv/.course ## open the lessons in JupyterLab
 	$(BIN)/jupyter lab lessons
 
 test: .venv/.dev ## run all tests, with coverage
-	$(BIN)/python -m pytest -n 2 --cov tests
+	$(BIN)/python -m pytest -n 2 tests --cov
 
 check: .venv/.dev ## lint, format, types and architecture, in under a minute
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import numbers
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,7 +98,7 @@ class Config:
 
     def _require(self, name: str, kind: type, holds: Any, expected: str) -> None:
         value = getattr(self, name)
-        accepted = (int, float) if kind is float else kind
+        accepted = {int: numbers.Integral, float: numbers.Real, bool: bool}[kind]
         right_kind = isinstance(value, accepted) and (
             kind is bool or not isinstance(value, bool)
         )
@@ -106,6 +107,8 @@ class Config:
             raise ValueError(
                 f"{name} must be {article[kind]}, {expected}, but is {value!r}."
             )
+        # A sweep hands in NumPy's numbers, which neither JSON nor a checkpoint holds.
+        object.__setattr__(self, name, kind(value))
 
     def replace(self, **settings: Any) -> Config:
         """A copy with some settings changed.

@@ -88,7 +88,8 @@ def _draw_episodes(axes: Axes, result: Result, unit: str) -> None:
     _prepare(axes, unit)
     times, returns = _episodes(result, unit)
     if len(returns) == 0:
-        axes.set_title("no episode has ended", fontsize=10, color=GREY)
+        axes.set_title("no episode has ended", fontsize=10)
+        axes.set(xticks=[], yticks=[])
         return
     means = window_means(returns)
     every = -(-len(returns) // DOTS)  # more dots would only be a slower blot
@@ -286,7 +287,8 @@ def _learners(result: Result) -> str:
 def _prepare(axes: Axes, unit: str) -> None:
     """Labels and a quiet frame; 50 k reads better than 50000."""
     axes.set_xlabel("agent steps, all learners" if unit == "step" else "seconds")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    if unit == "step":
+        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.grid(color="#E5E5E5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -91,7 +91,7 @@ class Shared:
         return {
             name: tensor.clone()
             for name, tensor in self.tensors.items()
-            if name not in ("start_step", "stop_flag")
+            if name not in ("target_refreshes", "start_step", "stop_flag")
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -104,7 +104,9 @@ class Shared:
         # Of the counters only the sums matter, so the number of learners may change.
         self.counters[0] = state["counters"].sum(0).numpy()
         self.tensors["start_step"].fill_(self.global_step)
-        for name in ("theta", "target_theta", "statistics", "target_refreshes"):
+        # Counted by this run's period, which may be another than the checkpoint's.
+        self.target_refreshes.fill_(self.global_step // self.config.target_period)
+        for name in ("theta", "target_theta", "statistics"):
             mine, saved = self.tensors[name], state[name]
             if saved.shape != mine.shape:
                 raise ValueError(

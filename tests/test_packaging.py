@@ -110,7 +110,7 @@ def solve_conda(channel: Path, versions: dict[str, list[str]]) -> dict[str, str]
     }
 
 
-def tested_conda_versions() -> dict[str, str]:
+def conda_versions_tested() -> dict[str, str]:
     names = [rattler.MatchSpec(spec).name.normalized for spec in CONDA_SPECS]
     others = {"python": "3.11.9", "pip": "24.0"}
     return {
@@ -123,16 +123,16 @@ def tested_conda_versions() -> dict[str, str]:
 def test_conda_specs_take_the_tested_versions(tmp_path: Path) -> None:
     # conda itself is not at hand, a solver of its specs is: offered also a Python and
     # a pytorch too new, it must take what was tested here.
-    tested = tested_conda_versions()
+    tested = conda_versions_tested()
     offered = {name: [version] for name, version in tested.items()}
     offered["python"].append("3.12.1")
     offered["pytorch"].append("2.14.0")
     assert solve_conda(tmp_path, offered) == tested
 
 
-@pytest.mark.parametrize("name", sorted(tested_conda_versions().keys() - {"pip"}))
+@pytest.mark.parametrize("name", sorted(conda_versions_tested().keys() - {"pip"}))
 def test_conda_specs_refuse_an_old_version(name: str, tmp_path: Path) -> None:
-    offered = {name: [version] for name, version in tested_conda_versions().items()}
+    offered = {name: [version] for name, version in conda_versions_tested().items()}
     with pytest.raises(rattler.exceptions.SolverError, match=f"found for {name} "):
         solve_conda(tmp_path, offered | {name: ["0.1"]})
 

@@ -7,9 +7,11 @@ in the middle of anything can hold no lock that another one needs.
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import multiprocessing.connection
 import sys
+import time
 import types
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
@@ -68,8 +70,14 @@ def hogwild(
                 writer.close()  # the worker's end of file then shows its death
                 workers[reader] = (worker_id, process)
                 processes.append(process)
+        deadline = math.inf
         while workers:
             ready: list[Any] = multiprocessing.connection.wait(workers, LISTEN_SECONDS)
+            if shared.finished:
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+            if time.monotonic() > deadline:
+                for _, process in workers.values():
+                    process.kill()  # stuck in its environment, say
             if not ready:
                 yield Batch([], [])  # lets the caller look at the clock
             for reader in ready:
@@ -91,7 +99,7 @@ def hogwild(
         shared.stop()
         for process in processes:
             process.join(GRACE_SECONDS)
-            if process.is_alive():  # stuck in its environment, say
+            if process.is_alive():
                 process.kill()
                 process.join()
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from gymnasium.envs.registration import EnvSpec
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from course.networks import bind
 from course.trainers.log import Batch, EpisodeEntry, LogEntry
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from course.plots import Picture
 
 EVENTS_KEPT = 100_000
 WINDOW = 100  # episodes in the mean return by which a task counts as solved
@@ -114,8 +113,8 @@ class TrainResult:
         lag: `mean`, `max`, `histogram` of the updates' lags.
         workers_lost: Processes that died.
         nan_updates: Updates refused because the gradient was not finite.
-        stopped: Why it ended: "total_steps", "solved", "interrupted", "failed" or
-            "workers_lost".
+        stopped: Why it ended: "total_steps", "solved", "interrupted", "failed",
+            "workers_lost", or "stopped" by `on_batch`.
         theta: The parameters, one float32 vector.
         events: The latest events of the log, at most 100,000.
     """
@@ -156,8 +155,7 @@ class TrainResult:
         write_whole(
             folder / "result.json", json.dumps(self.to_json(), indent=1).encode()
         )
-        figure = self.plot()
-        figure.savefig(folder / "learning_curve.png", dpi=120)
+        self.plot().save(folder / "learning_curve.png")
 
     @property
     def network(self) -> nn.Module:
@@ -173,7 +171,7 @@ class TrainResult:
         """The greedy policy: `result.policy(observation)` is an action."""
         return greedy_policy(self.network)
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """The learning curve, against agent steps and against seconds."""
         from course.plots import learning_curve
 
@@ -243,11 +241,3 @@ def episode_dicts(episodes: Sequence[EpisodeEntry]) -> list[dict[str, float]]:
         }
         for episode in episodes
     ]
-
-
-def window_means(returns: Sequence[float], window: int = WINDOW) -> np.ndarray:
-    """Mean of the last `window` returns at each episode (fewer at the beginning)."""
-    sums = np.cumsum(np.insert(np.asarray(returns, dtype=float), 0, 0.0))
-    stops = np.arange(1, len(sums))
-    starts = np.maximum(stops - window, 0)
-    return np.asarray((sums[stops] - sums[starts]) / (stops - starts))

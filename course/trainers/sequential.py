@@ -55,7 +55,7 @@ def sequential(
         ValueError: The schedule or the lag cannot be run.
     """
     turns = parse_schedule(schedule, config.workers, config.seed)
-    if lag < 0:
+    if not isinstance(lag, int) or lag < 0:
         raise ValueError(f"lag must be a whole number, 0 or more, but is {lag!r}.")
     recorder = Recorder(shared, started, logical=True)
     learners = [
@@ -113,13 +113,18 @@ def parse_schedule(schedule: str, workers: int, seed: int) -> Iterator[tuple[int
 
     Raises:
         ValueError: A word is not understood, names a learner that is not there, or
-            stands out of order; or a learner is never asked to push.
+            stands out of order; or a learner does not come to its push.
     """
     if schedule == "round_robin":
         return itertools.cycle([(w, phase) for w in range(workers) for phase in PHASES])
     if schedule == "random":
         return _random_turns(workers, random.Random(seed))
     names = string.ascii_uppercase[:workers]
+    if len(names) < workers:
+        raise ValueError(
+            f"schedule is spelled out, which serves up to {len(names)} learners, but "
+            f"workers is {workers}: use 'round_robin' or 'random'."
+        )
     turns: list[tuple[int, str]] = []
     position = [-1] * workers
     for word in schedule.split():
@@ -138,10 +143,16 @@ def parse_schedule(schedule: str, workers: int, seed: int) -> Iterator[tuple[int
             )
         position[worker_id] = PHASES.index(phase) if phase != "push" else -1
         turns.append((worker_id, phase))
-    unpushed = [names[w] for w, place in enumerate(position) if place >= 0]
-    if not turns or unpushed:
-        missing = " and ".join(f"{name}.push" for name in unpushed) or "any word"
-        raise ValueError(f"schedule {schedule!r} ends without {missing}.")
+    unpushed = [
+        f"{name}.push"
+        for worker_id, name in enumerate(names)
+        if position[worker_id] >= 0 or (worker_id, "push") not in turns
+    ]
+    if unpushed:
+        raise ValueError(
+            f"schedule {schedule!r} ends without {' and '.join(unpushed)}: every "
+            "learner must come to its push."
+        )
     return itertools.cycle(turns)
 
 

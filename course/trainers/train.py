@@ -113,6 +113,7 @@ def train(
             *(schedule, lag),
         )
     failure: str | None = None
+    lost: list[int] = []  # in this run; the history counts those before it too
     next_checkpoint = time.time() + checkpoint_seconds
     bar = _ProgressBar(run, started) if progress else None
     with _stop_on_interrupt(run.shared) as interrupted, contextlib.closing(batches):  # type: ignore[type-var]
@@ -120,7 +121,8 @@ def train(
             run.history.add(batch, until_return)
             failure = failure or batch.failure
             for worker_id, exit_code in batch.lost:
-                _warn_of_loss(worker_id, exit_code, run)
+                lost.append(worker_id)
+                _warn_of_loss(worker_id, exit_code, len(lost), run.config.workers)
             if run.history.solved_at is not None:
                 run.shared.stop()
             if on_batch is not None:
@@ -133,7 +135,9 @@ def train(
     if bar is not None:
         bar.close()
     seconds = time.time() - started
-    result = run.result(backend, seconds, _why_stopped(run, failure, interrupted))
+    given_up = len(lost) == run.config.workers or (stop_when_lost and bool(lost))
+    stopped = _why_stopped(run, failure, bool(interrupted), given_up)
+    result = run.result(backend, seconds, stopped)
     if folder is not None:
         run.checkpoint(folder, seconds)
         result.save(folder)
@@ -318,7 +322,9 @@ def load_result(
     return result
 
 
-def _why_stopped(run: _Run, failure: str | None, interrupted: list[int]) -> str:
+def _why_stopped(
+    run: _Run, failure: str | None, interrupted: bool, given_up: bool
+) -> str:
     if failure is not None:
         return "failed"
     if run.history.solved_at is not None:
@@ -327,14 +333,13 @@ def _why_stopped(run: _Run, failure: str | None, interrupted: list[int]) -> str:
         return "interrupted"
     if run.shared.global_step >= run.config.total_steps:
         return "total_steps"
-    return "workers_lost" if run.history.workers_lost else "stopped"
+    return "workers_lost" if given_up else "stopped"
 
 
-def _warn_of_loss(worker_id: int, exit_code: int, run: _Run) -> None:
-    left = run.config.workers - run.history.workers_lost
+def _warn_of_loss(worker_id: int, exit_code: int, lost: int, workers: int) -> None:
     how = f"killed by signal {-exit_code}" if exit_code < 0 else f"exit {exit_code}"
     warnings.warn(
-        f"Learner {worker_id} died ({how}); {left} of {run.config.workers} are left.",
+        f"Learner {worker_id} died ({how}); {workers - lost} of {workers} are left.",
         RuntimeWarning,
         stacklevel=3,
     )

@@ -68,14 +68,16 @@ def run_worker(
         shared = Shared(tensors, config, algorithm.update)
         recorder = Recorder(shared, started, logical=False)
         next_report = 0.0
-        for event in actor_learner(algorithm, spec, shared, config, worker_id):
-            recorder.note(worker_id, event)
-            if isinstance(event, Update):
-                recorder.push(event)
-            if time.time() >= next_report:
-                connection.send(recorder.drain())
-                next_report = time.time() + REPORT_SECONDS
-        connection.send(recorder.drain())
+        try:
+            for event in actor_learner(algorithm, spec, shared, config, worker_id):
+                recorder.note(worker_id, event)
+                if isinstance(event, Update):
+                    recorder.push(event)
+                if time.time() >= next_report:
+                    connection.send(recorder.drain())
+                    next_report = time.time() + REPORT_SECONDS
+        finally:  # a learner that raises tells first what it did until then
+            connection.send(recorder.drain())
         connection.send(None)
     except BaseException as error:
         connection.send(Failure(error))

@@ -1,0 +1,122 @@
+"""The documents cannot rot: their commands run, their links resolve, tables agree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course.algorithms import ALGORITHMS
+from course.config import Config
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line]
+
+
+def in_readme_environment(folder: Path) -> dict[str, str]:
+    """As after activating the environment: its `course` is the one that is found."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "HOME": str(folder)}
+
+
+@pytest.mark.timeout(300)
+def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
+    lines = [line for line in commands() if line.startswith("course ")]
+    assert len(lines) >= 8
+    for line in lines:
+        finished = subprocess.run(
+            shlex.split(line),
+            cwd=tmp_path,
+            env=in_readme_environment(tmp_path),
+            capture_output=True,
+            text=True,
+        )
+        assert finished.returncode == 0, (line, finished.stdout, finished.stderr)
+    assert (tmp_path / "runs" / "cartpole" / "film.gif").exists()
+
+
+def test_the_other_commands_are_targets_of_the_makefile() -> None:
+    # `make train` and `make test` are run by .ci/run, in that order.
+    others = [line for line in commands() if not line.startswith("course ")]
+    assert others == ["make train", "make test"]
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "make train" in script
+    assert "make test" in script
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_every_program_of_the_readme_runs(number: int, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(blocks("python")[number])
+    finished = subprocess.run(
+        [sys.executable, program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_files_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_of_docs_is_linked_from_the_readme() -> None:
+    pages = [f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")]
+    assert [page for page in pages if page not in README] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "result"),
+    [
+        ("README.md", "learning"),
+        ("docs/results.md", "learning"),
+        ("docs/results.md", "against_sb3"),
+        ("docs/results.md", "workers"),
+        ("docs/results.md", "step"),
+    ],
+)
+def test_published_tables_are_those_that_the_benchmarks_wrote(
+    page: str, result: str
+) -> None:
+    written = (ROOT / "docs" / "results" / f"{result}.md").read_text().strip()
+    assert written in (ROOT / page).read_text()
+
+
+def settings_table() -> str:
+    """The defaults of the four algorithms beside the paper's, as Markdown."""
+    paper = Config()
+    names = sorted({name for a in ALGORITHMS.values() for name in a.defaults})
+    lines = [
+        "| Setting | paper, or as relayed | "
+        + " | ".join(f"`{name}`" for name in ALGORITHMS)
+        + " |",
+        "|" + "---|" * (len(ALGORITHMS) + 2),
+    ]
+    for name in names:
+        values = [a.defaults.get(name, getattr(paper, name)) for a in ALGORITHMS.values()]
+        cells = [getattr(paper, name), *values]
+        if name == "final_epsilon":
+            cells[0] = "the mix"
+        lines.append(f"| `{name}` | " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def test_deviations_list_the_defaults_as_they_are() -> None:
+    assert settings_table() in (ROOT / "docs" / "deviations.md").read_text()
