@@ -54,7 +54,9 @@ def main() -> None:
     rows = []
     for name, results in runs.items():
         seconds = [float(run["seconds"]) for run in results]
-        ratios = [mine / theirs for mine, theirs in zip(seconds, peer_seconds)]
+        ratios = [
+            mine / theirs for mine, theirs in zip(seconds, peer_seconds, strict=True)
+        ]
         rows.append(
             [
                 name,

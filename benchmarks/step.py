@@ -25,6 +25,8 @@ from course.shared import Shared, Update
 from course.trainers.log import Recorder
 
 REPEATS = 300
+WHOLE = "whole step, measured"
+FLOOR = "floor: environment, forward, backward"
 
 
 def microseconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
@@ -120,8 +122,8 @@ def measure(environments_per_worker: int) -> dict[str, float]:
                 break
     total = (time.perf_counter() - start) / steps * 1e6
     parts["the rest: the loop and the event log"] = total - sum(parts.values())
-    parts["whole step, measured"] = total
-    parts["floor: environment, forward, backward"] = floor_environment + forward + bare
+    parts[WHOLE] = total
+    parts[FLOOR] = floor_environment + forward + bare
     return parts
 
 
@@ -151,9 +153,8 @@ def main() -> None:
         + "; ".join(f"with {k}, {part}" for k, part in ours.items())
         + ". Whole step over floor: "
         + ", ".join(
-            f"{p['whole step, measured'] / p['floor: environment, forward, backward']:.1f}"
-            f" with {k}"
-            for k, p in measured.items()
+            f"{parts[WHOLE] / parts[FLOOR]:.1f} with {k}"
+            for k, parts in measured.items()
         )
         + "."
     )

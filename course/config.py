@@ -11,7 +11,6 @@ import dataclasses
 import difflib
 import math
 import numbers
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,13 +119,6 @@ class Config:
         for name in settings:
             require_known(name, [f.name for f in dataclasses.fields(self)], "setting")
         return dataclasses.replace(self, **settings)
-
-
-def available_cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def require_known(name: str, known: list[str], kind: str) -> None:

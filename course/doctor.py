@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
 import shutil
 import subprocess
@@ -104,6 +105,13 @@ def _fits(version: str, specifier: str) -> str:
 def _package_fits(requirement: Any) -> str:
     version = importlib.metadata.version(requirement.name)
     return _fits(version, str(requirement.specifier))
+
+
+def available_cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _cores() -> str:

@@ -48,9 +48,7 @@ def gradient(scalar: Tensor, network: nn.Module) -> Tensor:
     )
 
 
-def one_step_q(
-    Q: nn.Module, Q_target: nn.Module, rollout: Any, gamma: float
-) -> Tensor:
+def one_step_q(Q: nn.Module, Q_target: nn.Module, rollout: Any, gamma: float) -> Tensor:
     """Algorithm 1: dθ ← dθ + ∂(y − Q(s,a;θ))²/∂θ, y = r + γ max_a' Q(s',a';θ⁻)."""
 
     def y(r: Tensor, s1: Tensor, a1: Tensor | None, terminal: bool) -> Tensor:
@@ -71,7 +69,9 @@ def one_step_sarsa(
 
 
 def _algorithm_1(
-    Q: nn.Module, rollout: Any, y: Callable[[Tensor, Tensor, Tensor | None, bool], Tensor]
+    Q: nn.Module,
+    rollout: Any,
+    y: Callable[[Tensor, Tensor, Tensor | None, bool], Tensor],
 ) -> Tensor:
     d_theta = torch.zeros(sum(p.numel() for p in Q.parameters())).double()
     for column in columns(rollout):

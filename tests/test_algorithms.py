@@ -246,7 +246,11 @@ def test_every_place_takes_a_function(algorithm: Algorithm, places: set[str]) ->
 def test_the_objective_uses_what_was_replaced(algorithm: Algorithm) -> None:
     # Each function that the objective calls is called through the record.
     rollout = Rollout(
-        *(torch.ones(2, FEATURES).double(), torch.tensor([0, 1]), torch.ones(2).double()),
+        *(
+            torch.ones(2, FEATURES).double(),
+            torch.tensor([0, 1]),
+            torch.ones(2).double(),
+        ),
         *(torch.zeros(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)),
         *(torch.ones(2, FEATURES).double(), torch.tensor([1, 0])),
     )
@@ -268,7 +272,9 @@ def test_the_objective_uses_what_was_replaced(algorithm: Algorithm) -> None:
 
 
 def test_replacing_names_its_mistakes() -> None:
-    with pytest.raises(ValueError, match=r"^There is no function of n_step_q 'target';"):
+    with pytest.raises(
+        ValueError, match=r"^There is no function of n_step_q 'target';"
+    ):
         N_STEP_Q.replace(target=print)
     with pytest.raises(ValueError, match=r"^loss must be a function, but is 3: "):
         N_STEP_Q.replace(loss=3)  # type: ignore[arg-type]
@@ -306,7 +312,11 @@ class Run:
     """One actor-learner, stepped by hand, with its rollouts and networks in view."""
 
     def __init__(
-        self, algorithm: Algorithm, environment: Any, worker_id: int = 0, **settings: Any
+        self,
+        algorithm: Algorithm,
+        environment: Any,
+        worker_id: int = 0,
+        **settings: Any,
     ) -> None:
         settings = {"workers": 3, "hidden_size": 4, "final_epsilon": 0.5} | settings
         self.config = Config(**settings)
@@ -327,7 +337,9 @@ class Run:
         self.network, self.target_network = network, target_network
         self.rollouts.append(rollout)
         output = network(rollout.observations)
-        self.outputs.append((output[0] if isinstance(output, tuple) else output).detach())
+        self.outputs.append(
+            (output[0] if isinstance(output, tuple) else output).detach()
+        )
         return self.original.objective(
             self.original, network, target_network, rollout, config
         )

@@ -401,9 +401,10 @@ def test_losing_all_learners_ends_with_1(fake_train: Any, tmp_path: Path) -> Non
 
 def test_reaching_the_goal_ends_with_0(fake_train: Any, tmp_path: Path) -> None:
     arguments = (*CATCH, "--until-return=1", "--output", tmp_path)
-    fake_train(stopped="solved", solved_at={"step": 5, "seconds": 1.0})
+    goal = {"until_return": 1.0}
+    fake_train(**goal, stopped="solved", solved_at={"step": 5, "seconds": 1.0})
     assert run(*arguments).exit_code == 0
-    fake_train(best_mean_return_100=None)
+    fake_train(**goal, best_mean_return_100=None)
     told = run(*arguments)
     assert told.exit_code == 1
     assert "(fewer than 100 episodes ended)" in told.stderr

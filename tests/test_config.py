@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course.config import Config, available_cores, require_known
+from course.config import Config, require_known
 
 FIELDS = {setting.name: setting for setting in dataclasses.fields(Config)}
 
@@ -144,7 +144,3 @@ def test_require_known_refuses_exactly_the_unknown(name: str, known: list[str]) 
     else:
         with pytest.raises(ValueError, match=r"^There is no thing "):
             require_known(name, known, "thing")
-
-
-def test_available_cores() -> None:
-    assert available_cores() >= 1

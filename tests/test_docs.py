@@ -110,7 +110,9 @@ def settings_table() -> str:
         "|" + "---|" * (len(ALGORITHMS) + 2),
     ]
     for name in names:
-        values = [a.defaults.get(name, getattr(paper, name)) for a in ALGORITHMS.values()]
+        values = [
+            a.defaults.get(name, getattr(paper, name)) for a in ALGORITHMS.values()
+        ]
         cells = [getattr(paper, name), *values]
         if name == "final_epsilon":
             cells[0] = "the mix"

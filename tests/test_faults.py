@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -220,11 +221,11 @@ def test_a_learner_stuck_in_its_environment_is_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hogwild, "GRACE_SECONDS", 0.3)
-    pids = []
+    pids: list[int] = []
 
     def stop_when_stuck(batch: Batch, shared: Shared) -> None:
-        if shared.global_step >= 2 * 15:
-            pids[:] = [p.pid for p in multiprocessing.active_children()] or pids
+        if shared.global_step == 2 * 15 and not pids:  # three rollouts of five each
+            pids.extend(p.pid for p in multiprocessing.active_children() if p.pid)
             shared.stop()
 
     with pytest.warns(RuntimeWarning, match=r"^Learner \d died \(killed by signal 9\)"):
@@ -261,6 +262,41 @@ def test_gradients_that_are_not_finite_are_counted(backend: str) -> None:
     assert abs(result.nan_updates - result.num_updates) <= 2
     assert result.num_updates + result.nan_updates == result.global_step >= 1_000
     assert result.theta.isfinite().all()
+
+
+# --- Ctrl-C, seen from inside -----------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["hogwild", "sequential"])
+def test_the_first_interrupt_stops_and_the_second_breaks_off(backend: str) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def once(batch: Batch, shared: Shared) -> None:
+        if shared.num_updates == 0:
+            return
+        if not shared.finished:
+            signal.raise_signal(signal.SIGINT)
+
+    result = run(backend=backend, on_batch=once)
+    assert result.stopped == "interrupted"
+    assert result.global_step > 0
+
+    def for_ever(batch: Batch, shared: Shared) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(backend=backend, on_batch=for_ever)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert multiprocessing.active_children() == []
+
+
+def test_training_in_a_thread() -> None:
+    # Only the main thread can listen for Ctrl-C; a live view may train in another.
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run(total_steps=50)))
+    thread.start()
+    thread.join()
+    assert results[0].stopped == "total_steps"
 
 
 # --- The parent is interrupted or killed ------------------------------------------

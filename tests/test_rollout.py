@@ -107,7 +107,9 @@ def test_episode_returns_are_not_scaled() -> None:
 def test_look_ahead_executes_the_action_of_the_target() -> None:
     # Every call of `act` gives a new number. Step by step: 0 is chosen at the start,
     # 1 in s_1, 2 in s_2; the rollout ends, and the next one must begin with 2.
-    environments = side_by_side([[Episode([0.0] * 5, terminated=False, truncated=True)]])
+    environments = side_by_side(
+        [[Episode([0.0] * 5, terminated=False, truncated=True)]]
+    )
     collector, act = Collector(environments, seed=0), counting()
     first = collector.collect(act, 2, look_ahead=True)
     assert (first.actions.tolist(), first.next_actions.tolist()) == ([0, 1], [1, 2])  # type: ignore[union-attr]

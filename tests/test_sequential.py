@@ -173,7 +173,9 @@ def test_it_ends_at_total_steps() -> None:
 
 def test_it_can_be_stopped_from_outside() -> None:
     result = simulate(
-        on_batch=lambda batch, shared: shared.stop() if shared.num_updates == 3 else None
+        on_batch=lambda batch, shared: (
+            shared.stop() if shared.num_updates == 3 else None
+        )
     )
     assert result.stopped == "stopped"
     assert (result.global_step, result.num_updates) == (15, 3)
@@ -218,8 +220,14 @@ def test_learners_are_closed_when_it_is_left_early() -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        ("A.pull A.psuh", r"^schedule has the word 'A.psuh', expected a learner of A, B"),
-        ("C.pull C.push", r"^schedule has the word 'C.pull', expected a learner of A, B"),
+        (
+            "A.pull A.psuh",
+            r"^schedule has the word 'A.psuh', expected a learner of A, B",
+        ),
+        (
+            "C.pull C.push",
+            r"^schedule has the word 'C.pull', expected a learner of A, B",
+        ),
         ("AB.pull", r"^schedule has the word 'AB.pull', "),
         (".pull", r"^schedule has the word '.pull', "),
         ("roundrobin", r"^schedule has the word 'roundrobin', .* 'round_robin'"),
@@ -247,7 +255,9 @@ def test_letters_run_out() -> None:
 
 @pytest.mark.parametrize("lag", [-1, 1.5, None])
 def test_a_lag_is_a_whole_number(lag: Any) -> None:
-    with pytest.raises(ValueError, match=r"^lag must be a whole number, 0 or more, but"):
+    with pytest.raises(
+        ValueError, match=r"^lag must be a whole number, 0 or more, but"
+    ):
         simulate(lag=lag)
 
 

@@ -88,5 +88,14 @@ A3C = Algorithm(
     },
     snapshot=True,
     target_network=False,
-    defaults={},
+    defaults={
+        "gamma": 0.98,
+        "t_max": 32,
+        "learning_rate": 3e-3,
+        "eps": 1e-5,
+        "max_grad_norm": 0.5,
+        "mean_loss": True,
+        "reward_scale": 0.1,
+        "entropy_coef": 0.001,
+    },
 )

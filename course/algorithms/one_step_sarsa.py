@@ -57,5 +57,16 @@ ONE_STEP_SARSA = Algorithm(
     snapshot=False,
     target_network=True,
     look_ahead=True,
-    defaults={},
+    defaults={
+        "gamma": 0.98,
+        "update_period": 32,
+        "target_period": 2_000,
+        "learning_rate": 1e-3,
+        "eps": 1e-5,
+        "max_grad_norm": 10.0,
+        "mean_loss": True,
+        "reward_scale": 0.1,
+        "final_epsilon": 0.01,
+        "epsilon_anneal_steps": 50_000,
+    },
 )

@@ -94,11 +94,12 @@ def train(
 
         start_early()  # the fork server imports torch while this process does
     from course.trainers import train as trainer
+    from course.trainers.run import load_checkpoint
 
     if resume is not None:
-        saved = trainer.load_checkpoint(resume)
-        algorithm = algorithm or str(saved["algorithm"])
-        environment = environment or str(saved["environment"])
+        asked = load_checkpoint(resume)["asked"]
+        algorithm = algorithm or str(asked["algorithm"])
+        environment = environment or str(asked["environment"])
     assert algorithm is not None
     assert environment is not None
     algorithm = algorithm.replace("-", "_")
@@ -116,13 +117,12 @@ def train(
             algorithm,
             environment,
             backend=backend,
-            until_return=until_return,
             output=folder,
             resume=resume,
             stop_when_lost=stop_when_lost,
             progress=not quiet,
             started=started,
-            **given(schedule=schedule, lag=lag),
+            **given(until_return=until_return, schedule=schedule, lag=lag),
             **chosen,
         )
     except trainer.WorkerError as error:
@@ -135,7 +135,7 @@ def train(
         click.echo(result)
         click.echo(f"learning curve: {folder / 'learning_curve.png'}")
         click.echo(f"result: {folder / 'result.json'}")
-    _check_success(result, until_return, folder)
+    _check_success(result, folder)
 
 
 def _process_start() -> float:
@@ -151,8 +151,8 @@ def _process_start() -> float:
 
 
 def _backend_of(resume: Path | None) -> Backend:
-    """The backend of an earlier run; a run that was killed has not written it."""
-    path = None if resume is None else resume / "result.json"
+    """The backend of an earlier run, found without loading torch."""
+    path = None if resume is None else resume / "config.json"
     if path is not None and path.exists():
         backend: Backend = json.loads(path.read_text())["backend"]
         return backend
@@ -194,9 +194,7 @@ def _make_room(
         (folder / name).unlink(missing_ok=True)
 
 
-def _check_success(
-    result: TrainResult, until_return: float | None, folder: Path
-) -> None:
+def _check_success(result: TrainResult, folder: Path) -> None:
     """Raises what keeps a finished run from being a success."""
     go_on = f"go on with: course train --resume {folder}"
     if result.stopped == "interrupted":
@@ -206,12 +204,12 @@ def _check_success(
             f"Training ended early, since {result.workers_lost} of {result.workers} "
             f"learners died; {go_on}"
         )
-    if until_return is not None and result.solved_at is None:
+    if result.until_return is not None and result.solved_at is None:
         best = result.best_mean_return_100
         was = (
             "fewer than 100 episodes ended" if best is None else f"best was {best:.1f}"
         )
         raise Failure(
-            f"The mean return of 100 episodes did not reach {until_return:g} in "
+            f"The mean return of 100 episodes did not reach {result.until_return:g} in "
             f"{result.global_step:,} steps ({was}); {go_on} --steps MORE"
         )

@@ -7,7 +7,6 @@ is solved in minutes.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import statistics
@@ -17,15 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from course.algorithms import get_algorithm
-from course.config import Config
-from course.environments import environment_spec
 from course.plots import comparison, window_means
 from course.trainers.result import write_whole
+from course.trainers.run import Run
 from course.trainers.train import train
 
 FINISHED = ("total_steps", "solved")
-SETTINGS = ("config.json", "aim.json")  # what `train` writes, and what it does not
 
 
 class RunEndedEarlyError(RuntimeError):
@@ -80,19 +76,13 @@ def compare(
             f"settings has seed={settings['seed']!r}; expected it among the seeds."
         )
     output = Path(output)
-    aim = {"backend": backend, "until_return": until_return}
+    plan = {"backend": backend, "until_return": until_return}
     jobs: list[tuple[Path, dict[str, Any], dict[str, Any] | None]] = []
     for name in dict.fromkeys(algorithms):  # mistakes show up before the first run
-        defaults = Config().replace(**get_algorithm(name).defaults)
         for seed in seeds:
-            asked = {
-                "algorithm": name,
-                "replaced": [],
-                "environment": environment_spec(environment).id,
-                **dataclasses.asdict(defaults.replace(**settings, seed=seed)),
-            }
+            asked = Run(name, environment, plan, {**settings, "seed": seed}).asked()
             folder = output / name / f"seed-{seed}"
-            jobs.append((folder, asked, _finished_run(folder, asked, aim)))
+            jobs.append((folder, asked, _finished_run(folder, asked)))
     runs: list[dict[str, Any]] = []
     begun, trained = time.time(), 0
     to_train = sum(run is None for _, _, run in jobs)
@@ -104,7 +94,7 @@ def compare(
                     left = (time.time() - begun) / trained * (to_train - trained)
                     message += f" (about {left / 60:.1f} min left)"
                 print(f"Run {trained + 1} of {to_train}: {message}", file=sys.stderr)
-            runs.append(_train(folder, asked, aim, progress, settings))
+            runs.append(_train(folder, asked, plan, progress, settings))
             trained += 1
         else:
             runs.append(run)
@@ -114,9 +104,7 @@ def compare(
     return summary
 
 
-def _finished_run(
-    folder: Path, asked: dict[str, Any], aim: dict[str, Any]
-) -> dict[str, Any] | None:
+def _finished_run(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
     """The result of a finished run in a folder, if there is one.
 
     Raises:
@@ -124,12 +112,12 @@ def _finished_run(
     """
     try:
         run: dict[str, Any] = json.loads((folder / "result.json").read_text())
-        then = [json.loads((folder / name).read_text()) for name in SETTINGS]
+        then = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError):  # not there, or broken
         return None
     if run["stopped"] not in FINISHED:
         return None
-    if then != [asked, aim]:
+    if then != asked:
         raise ValueError(
             f"{folder} holds a finished run with other settings: choose another "
             "folder, or delete this one."
@@ -140,17 +128,15 @@ def _finished_run(
 def _train(
     folder: Path,
     asked: dict[str, Any],
-    aim: dict[str, Any],
+    plan: dict[str, Any],
     progress: bool,
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     """One run from its beginning."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "aim.json", json.dumps(aim).encode())
     result = train(
         asked["algorithm"],
         asked["environment"],
-        **aim,
+        **plan,
         output=folder,
         progress=progress,
         seed=asked["seed"],

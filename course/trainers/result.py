@@ -79,6 +79,7 @@ class History:
             "episodes": torch.tensor(self.episodes, dtype=torch.float64),
             "lags": dict(self.lags),
             "best_mean_return_100": self.best_mean_return_100,
+            "solved_at": self.solved_at,
             "workers_lost": self.workers_lost,
         }
 
@@ -92,6 +93,7 @@ class History:
             self._recent.append(episode_return)
         self.lags.update(state["lags"])
         self.best_mean_return_100 = state["best_mean_return_100"]
+        self.solved_at = state["solved_at"]
         self.workers_lost = state["workers_lost"]
 
 
@@ -100,14 +102,15 @@ class TrainResult:
     """What was learned and how.
 
     Attributes:
-        algorithm, environment, backend, workers, environments_per_worker, seed: As
-            asked for.
+        algorithm, environment, backend, until_return, workers,
+            environments_per_worker, seed: As asked for.
         global_step: T at the end, in agent steps over all learners.
         num_updates: Updates applied to θ.
         seconds: Wall time from the start, starting the processes included.
-        steps_per_second: `global_step / seconds` (of this run, if resumed).
-        episode_returns: One entry for each training episode, in order of their ends:
-            `return`, `length`, `step`, `seconds`, `worker_id`.
+        steps_per_second: `global_step / seconds`.
+        episode_returns: One entry for each training episode, in the order in which
+            the learners reported them (Hogwild: every tenth of a second): `return`,
+            `length`, `step`, `seconds`, `worker_id`.
         best_mean_return_100: Best mean return of 100 consecutive episodes, or None.
         solved_at: `{"step", "seconds"}` when that mean reached the goal, or None.
         lag: `mean`, `max`, `histogram` of the updates' lags.
@@ -122,6 +125,7 @@ class TrainResult:
     algorithm: str
     environment: str
     backend: str
+    until_return: float | None
     workers: int
     environments_per_worker: int
     seed: int

@@ -11,7 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import sys
+import threading
 
 
 def start_method() -> str:
@@ -22,6 +24,15 @@ def start_method() -> str:
 
 def start_early() -> None:
     """Lets the fork server import torch while this process does the same."""
-    if start_method() == "forkserver":
-        multiprocessing.set_forkserver_preload(["course.trainers.worker"])
+    if start_method() != "forkserver":
+        return
+    multiprocessing.set_forkserver_preload(["course.trainers.worker"])
+    if threading.current_thread() is not threading.main_thread():
+        multiprocessing.forkserver.ensure_running()  # only the main thread sets signals
+        return
+    # It inherits that Ctrl-C is ignored: no traceback of its own while it preloads.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
         multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,44 @@
+"""The progress bar: in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import time
+
+from tqdm.auto import tqdm
+
+from course.trainers.result import WINDOW
+from course.trainers.run import Run
+
+
+class ProgressBar:
+    """Steps done, rate, estimate, and the mean return of the last 100 episodes."""
+
+    def __init__(self, run: Run, started: float) -> None:
+        self.run = run
+        self.next_refresh = 0.0
+        self.bar = tqdm(
+            total=run.config.total_steps,
+            initial=run.shared.start_step,
+            desc=f"{run.algorithm.name} on {run.spec.id}",
+            unit=" steps",
+            unit_scale=True,
+            dynamic_ncols=True,
+        )
+
+    def update(self) -> None:
+        """Redraws at most five times a second."""
+        if time.time() < self.next_refresh:
+            return
+        self.next_refresh = time.time() + 0.2
+        self._draw()
+
+    def _draw(self) -> None:
+        mean = self.run.history.mean_return
+        if mean is not None:
+            self.bar.set_postfix_str(f"return of last {WINDOW}: {mean:.1f}", False)
+        self.bar.update(self.run.shared.global_step - self.bar.n)
+
+    def close(self) -> None:
+        """Leaves the final figures on the screen."""
+        self._draw()
+        self.bar.close()
