@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course.config import available_cores
-
 GIB = 2**30
 
 
