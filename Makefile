@@ -25,7 +25,7 @@ check: .venv/.dev ## lint, format, types and architecture, in under a minute
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: .venv/.bench ## race against stable-baselines3 and pfrl (wants a quiet machine)
+bench: .venv/.bench ## race against stable-baselines3 (wants a quiet machine)
 	$(BIN)/python -m benchmarks
 
 lock: ## pin every package anew, from a fresh environment, in constraints.txt

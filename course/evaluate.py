@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import torch
 from gymnasium.envs.registration import EnvSpec
@@ -24,8 +25,11 @@ def greedy_policy(network: nn.Module) -> Policy:
     """The action with the highest value or probability, from one observation."""
 
     def policy(observation: Any) -> int:
+        values = np.asarray(observation)
+        if values.dtype != np.uint8:  # pictures stay bytes until the network
+            values = values.astype(np.float32)
         with torch.inference_mode():
-            output = network(torch.as_tensor(np.asarray(observation)))
+            output = network(torch.from_numpy(values))
         scores = output[0] if isinstance(output, tuple) else output
         return int(scores.argmax(-1))
 
@@ -76,20 +80,17 @@ def record_film(
     from PIL import Image
 
     frames: list[Image.Image] = []
-    environment = make_environment(spec, render_mode="rgb_array")
+    environment = _make_drawn(spec)
     fps = environment.metadata.get("render_fps", 30)
     try:
         for number in range(episodes):
             observation, _ = environment.reset(seed=seed if number == 0 else None)
             over = False
-            while not over and len(frames) < FILM_FRAMES:
-                picture = environment.render()
-                if not isinstance(picture, np.ndarray):
-                    raise ValueError(
-                        f"{spec.id} cannot be filmed: its render() gave "
-                        f"{type(picture).__name__}, expected an RGB picture."
-                    )
+            while len(frames) < FILM_FRAMES:
+                picture: Any = environment.render()
                 frames.append(Image.fromarray(picture))
+                if over:
+                    break
                 step = environment.step(policy(observation))
                 observation, over = step[0], step[2] or step[3]
     finally:
@@ -107,3 +108,19 @@ def record_film(
         loop=0,
     )
     return path
+
+
+def _make_drawn(spec: EnvSpec) -> gymnasium.Env[Any, Any]:
+    """The environment with render() giving pictures."""
+    plain = make_environment(spec)
+    modes = plain.metadata.get("render_modes", [])
+    plain.close()
+    try:
+        if "rgb_array" in modes:
+            return make_environment(spec, render_mode="rgb_array")
+    except TypeError:  # its function takes no argument render_mode
+        pass
+    raise ValueError(
+        f"{spec.id} cannot be filmed: expected an environment that can be made with "
+        "render_mode='rgb_array'."
+    )

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
 
-def start_script(path: Path, source: str, **environment: str) -> subprocess.Popen[str]:
-    """Runs `source` as a script of its own, in its own session and folder."""
+@contextlib.contextmanager
+def running_script(
+    path: Path, source: str, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Runs `source` as a script of its own, in its own session and folder.
+
+    It is killed on the way out, so that a failed test leaves nothing running.
+    """
     path.write_text(source)
     python_path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
+    script = subprocess.Popen(
         [sys.executable, str(path)],
         cwd=path.parent,
         env=os.environ | {"PYTHONPATH": python_path} | environment,
@@ -25,6 +32,11 @@ def start_script(path: Path, source: str, **environment: str) -> subprocess.Pope
         text=True,
         start_new_session=True,
     )
+    with script:
+        try:
+            yield script
+        finally:
+            script.kill()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -22,6 +22,14 @@ class Episode(NamedTuple):
     terminated: bool = True
     truncated: bool = False
 
+    @property
+    def score(self) -> float:
+        """Its undiscounted return, added up in order."""
+        total = 0.0
+        for reward in self.rewards:
+            total += reward
+        return total
+
 
 class Transition(NamedTuple):
     """One step, as `transitions` reads it from a script."""

@@ -550,12 +550,13 @@ def epsilons_of(run_settings: dict[str, Any], worker_id: int = 0) -> list[float]
     run = Run(N_STEP_Q.replace(act=act), endless, worker_id, t_max=2, **run_settings)
     for _ in range(4):
         run.until(Update)
+        run.shared.count_steps(1, 2)  # another learner is as quick
     return seen
 
 
 def test_epsilon_falls_over_all_learners_steps() -> None:
-    # From 1 at T = 0 to 0.2 at T = 4, and no further.
-    settings = {"final_epsilon": 0.2, "epsilon_anneal_steps": 4}
+    # From 1 at T = 0 over 0.6 at T = 4 to 0.2 at T = 8, and no further.
+    settings = {"final_epsilon": 0.2, "epsilon_anneal_steps": 8}
     expected = [1.0, 1.0, 0.6, 0.6, 0.2, 0.2, 0.2, 0.2]
     assert epsilons_of(settings) == pytest.approx(expected)
 

@@ -25,9 +25,11 @@ from course.trainers.run import load_checkpoint
 pytestmark = pytest.mark.timeout(60)
 
 SMALL = {
-    "environment": "CartPole-v1",
+    "environment": "course/ProbeTruncation-v0",  # rollouts of five steps each
     "backend": "sequential",
     "hidden_size": 4,
+    "t_max": 5,
+    "update_period": 5,
     "total_steps": 100,
     "progress": False,
 }
@@ -40,9 +42,8 @@ def run(algorithm: str | Algorithm = "n_step_q", **settings: Any) -> TrainResult
 def resume(
     folder: Path, algorithm: str | Algorithm = "n_step_q", **settings: Any
 ) -> Any:
-    defaults = {"environment": "CartPole-v1", "backend": "sequential"}
-    settings = defaults | {"progress": False} | settings
-    return train(algorithm, resume=folder, **settings)
+    defaults = {"environment": SMALL["environment"], "progress": False}
+    return train(algorithm, resume=folder, **(defaults | settings))
 
 
 def steps_in(folder: Path) -> int:
@@ -60,7 +61,8 @@ def test_a_run_leaves_four_files(tmp_path: Path) -> None:
         *("config.json", "result.json", "checkpoint.pt", "learning_curve.png")
     }
     config = json.loads((folder / "config.json").read_text())
-    assert (config["algorithm"], config["environment"]) == ("n_step_q", "CartPole-v1")
+    assert config["algorithm"] == "n_step_q"
+    assert config["environment"] == SMALL["environment"]
     assert (config["seed"], config["learning_rate"]) == (3, 1e-3)
     assert json.loads((folder / "result.json").read_text()) == result.to_json()
     saved = load_checkpoint(folder)
@@ -136,6 +138,17 @@ def test_learners_and_backend_may_change(
     assert (result.workers, result.backend) == (workers, backend)
 
 
+def test_another_goal_is_not_yet_reached(tmp_path: Path) -> None:
+    # Every episode has the return 5: the first goal is reached, the second never.
+    solved = run(output=tmp_path, until_return=5.0, total_steps=1_000)
+    assert (solved.stopped, solved.global_step) == ("solved", 500)
+    same = resume(tmp_path)
+    assert (same.stopped, same.solved_at) == ("solved", solved.solved_at)
+    other = resume(tmp_path, until_return=6.0)
+    assert (other.stopped, other.solved_at) == ("total_steps", None)
+    assert other.global_step == 1_000
+
+
 def test_a_finished_run_stays_finished(tmp_path: Path) -> None:
     first = run(output=tmp_path)
     again = resume(tmp_path)
@@ -149,12 +162,12 @@ def test_a_finished_run_stays_finished(tmp_path: Path) -> None:
     [
         (
             {"algorithm": "one_step_q"},
-            r"is of n_step_q on CartPole-v1, but .* one_step_q",
+            r"is of n_step_q on course/ProbeTruncation-v0, but .* one_step_q",
         ),
         ({"environment": "Acrobot-v1"}, r"but this run is n_step_q on Acrobot-v1: "),
         (
             {"algorithm": N_STEP_Q.replace(loss=lambda *_: None)},
-            r"but this run is n_step_q on CartPole-v1 with your own loss: ",
+            r"but this run is n_step_q on .* with your own loss: ",
         ),
         ({"hidden_size": 8}, r"theta has shape \[\d+\], but this run needs \[\d+\]: "),
     ],
@@ -195,7 +208,8 @@ def test_a_killed_run_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     path, source = tmp_path / "checkpoint.pt", random.Random(0)
     steps = 0
     for attempt in range(6):
-        process = context.Process(target=train_for_ever, args=(tmp_path, attempt > 0))
+        arguments = (tmp_path, attempt > 0)
+        process = context.Process(target=train_for_ever, args=arguments, daemon=True)
         process.start()
 
         def goes_on(steps: int = steps) -> bool:
@@ -255,7 +269,7 @@ def test_a_full_disk_does_not_end_the_training(
             tmp_path, total_steps=150, checkpoint_seconds=0.0, on_batch=fill
         )
     monkeypatch.undo()
-    assert result.global_step == 150  # also the result is not lost
+    assert result.global_step >= 150  # nor is the result lost
     messages = {str(warning.message) for warning in warned}
     assert any(
         message.startswith(f"No checkpoint was written to {tmp_path} (No space left")
@@ -299,7 +313,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize("missing", ["state", "history", "config", "seconds"])
+@pytest.mark.parametrize("missing", ["asked", "state", "history", "seconds"])
 def test_checkpoints_with_a_part_missing_are_refused(
     tmp_path: Path, missing: str
 ) -> None:
@@ -344,7 +358,9 @@ def test_a_result_of_a_run_that_was_killed(tmp_path: Path) -> None:
     run(output=tmp_path)
     (tmp_path / "result.json").unlink()
     loaded = load_result(tmp_path)
-    assert (loaded.global_step, loaded.stopped, loaded.solved_at) == (100, "", None)
+    assert (loaded.global_step, loaded.stopped, loaded.solved_at) == (
+        *(100, "killed", None),
+    )
 
 
 def test_a_result_with_a_network_of_your_own(tmp_path: Path) -> None:
@@ -354,7 +370,7 @@ def test_a_result_with_a_network_of_your_own(tmp_path: Path) -> None:
     mine = N_STEP_Q.replace(make_network=linear)
     result = run(mine, output=tmp_path)
     loaded = load_result(tmp_path, algorithm=mine)
-    observation = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+    observation = np.array([1.0], np.float32)
     assert loaded.policy(observation) == result.policy(observation)
     assert resume(tmp_path, mine, total_steps=120).global_step == 120
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -9,14 +10,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import torch
-from processes import start_script, wait_until
+from processes import running_script, wait_until
 from torch import Tensor
 
 from course import WorkerError, train
@@ -38,6 +39,7 @@ def run(algorithm: str | Algorithm = "n_step_q", **settings: Any) -> TrainResult
         "environment": "CartPole-v1",
         "workers": 2,
         "total_steps": FOREVER,
+        "t_max": 5,
         "hidden_size": 16,
         "progress": False,
     } | settings
@@ -156,9 +158,9 @@ class Watch:
             self.seconds_to_notice.append(time.monotonic() - self.killed_at)
             self.lost += batch.lost
             self.steps_at_loss = shared.global_step
-        if self.then_stop and self.lost:
-            if shared.global_step > self.steps_at_loss + 200:
-                shared.stop()
+        went_on = shared.global_step > self.steps_at_loss + 200
+        if self.then_stop and self.lost and went_on:
+            shared.stop()
 
 
 def test_training_goes_on_without_a_killed_learner() -> None:
@@ -304,7 +306,7 @@ def test_training_in_a_thread() -> None:
 SCRIPT = """
 import json
 import multiprocessing
-import sys
+import os
 
 import psutil
 
@@ -314,7 +316,8 @@ pids = []
 
 
 def on_batch(batch, shared):
-    if not pids and shared.tensors["counters"][:, 0].min() > 0:
+    training = shared.tensors["counters"][:, 0].min() > 0
+    if not pids and (training or os.environ["WHEN"] == "while starting"):
         pids[:] = [process.pid for process in multiprocessing.active_children()]
         print(json.dumps(pids), flush=True)
 
@@ -333,39 +336,49 @@ print(json.dumps([result.stopped, result.global_step, result.workers_lost, left]
 """
 
 
-def started(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
+@contextlib.contextmanager
+def training(
+    tmp_path: Path, when: str, method: str
+) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A script that trains, and the process ids of its learners."""
-    script = start_script(tmp_path / "script.py", SCRIPT)
-    assert script.stdout is not None
-    assert script.stderr is not None
-    line = script.stdout.readline()
-    assert line, script.stderr.read()
-    pids = json.loads(line)
-    assert len(pids) == 2
-    return script, pids
+    path = tmp_path / "script.py"
+    settings = {"COURSE_START_METHOD": method, "WHEN": when}
+    with running_script(path, SCRIPT, **settings) as script:
+        assert script.stdout is not None
+        assert script.stderr is not None
+        line = script.stdout.readline()
+        assert line, script.stderr.read()
+        pids = json.loads(line)
+        assert len(pids) == 2
+        yield script, pids
 
 
-def test_ctrl_c_returns_the_result(tmp_path: Path) -> None:
-    script, pids = started(tmp_path)
-    os.killpg(script.pid, signal.SIGINT)  # as a terminal does: to the learners too
-    output, errors = script.communicate()
+@pytest.mark.parametrize("when", ["while training", "while starting"])
+def test_ctrl_c_returns_the_result(tmp_path: Path, when: str) -> None:
+    # Under spawn the start of a learner takes seconds; none may be hit in it.
+    method = "spawn" if when == "while starting" else "forkserver"
+    with training(tmp_path, when, method) as (script, pids):
+        os.killpg(script.pid, signal.SIGINT)  # as a terminal does: to the learners too
+        output, errors = script.communicate()
     stopped, global_step, workers_lost, left = json.loads(output)
     assert (stopped, workers_lost, left) == ("interrupted", 0, [])
     assert (script.returncode, errors) == (0, "")
     assert gone(pids)
     written = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert written["global_step"] == global_step > 0
+    assert written["global_step"] == global_step
+    assert (global_step > 0) == (when == "while training")
 
 
-def test_learners_end_with_a_killed_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_learners_end_with_a_killed_parent(tmp_path: Path, method: str) -> None:
     before = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-    script, pids = started(tmp_path)
-    # The first whole checkpoint, so that there is something to go on from.
-    assert wait_until((tmp_path / "run" / "checkpoint.pt").exists)
-    family = [child.pid for child in psutil.Process(script.pid).children(True)]
-    assert set(pids) <= set(family)
-    script.kill()
-    script.communicate()
+    with training(tmp_path, "while training", method) as (script, pids):
+        # The first whole checkpoint, so that there is something to go on from.
+        assert wait_until((tmp_path / "run" / "checkpoint.pt").exists)
+        family = [child.pid for child in psutil.Process(script.pid).children(True)]
+        assert set(pids) <= set(family)
+        script.kill()
+        script.communicate()
     assert wait_until(lambda: gone(family)), "orphans are left"
     if before:
         ours = ("torch_", "psm_", "sem.mp-", "pymp-")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,13 @@ from typing import Any
 import gymnasium
 import pytest
 import torch
-from processes import start_script
+from processes import running_script
 from torch import Tensor
 
 from course import train
 from course.algorithms import A3C, ALGORITHMS, N_STEP_Q, Algorithm
 from course.environments.probes import ProbeActionReward
+from course.trainers import hogwild
 from course.trainers.result import TrainResult
 from course.trainers.start import start_method
 
@@ -29,6 +33,8 @@ def run(algorithm: str | Algorithm, backend: str, **settings: Any) -> TrainResul
         "environment": "CartPole-v1",
         "workers": 1,
         "total_steps": 2_000,
+        "t_max": 5,
+        "update_period": 5,
         "target_period": 300,
         "learning_rate": 0.01,
         "epsilon_anneal_steps": 1_000,
@@ -166,6 +172,39 @@ def test_closures_and_lambdas_reach_the_workers() -> None:
         )
 
 
+MODULE = """
+import os
+import pathlib
+
+import psutil
+
+from course import N_STEP_Q, train  # as a student's module begins
+
+
+def loss(*arguments):
+    pathlib.Path(f"children-of-{os.getpid()}").write_text(
+        str(psutil.Process().children())
+    )
+    return 0.5 * N_STEP_Q.functions["loss"](*arguments)
+"""
+
+
+def test_functions_of_a_module_reach_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # They are sent by name: the worker imports the module, and `course.train` in it,
+    # which must not start a fork server there.
+    (tmp_path / "my_module.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    mine = N_STEP_Q.replace(loss=importlib.import_module("my_module").loss)
+    real = run(mine, "hogwild", total_steps=300)
+    [written] = tmp_path.glob("children-of-*")
+    assert written.name != f"children-of-{os.getpid()}"
+    assert written.read_text() == "[]"
+    assert torch.equal(real.theta, run(mine, "sequential", total_steps=300).theta)
+
+
 @pytest.mark.parametrize("place", ["update", "make_network"])
 def test_the_rule_and_the_network_can_be_replaced(place: str) -> None:
     def update(
@@ -195,6 +234,17 @@ def test_environments_known_only_here_reach_the_workers() -> None:
     for environment in ("OnlyHere-v0", Mine, lambda: Mine()):
         result = run("a3c", "hogwild", environment=environment, total_steps=50)
         assert {episode["return"] for episode in result.episode_returns} == {7.0}
+
+
+def test_trainings_in_two_threads_keep_the_main_module() -> None:
+    main = sys.modules["__main__"]
+    with hogwild._without_main_module():
+        other = threading.Thread(target=run, args=("a3c", "hogwild"))
+        other.start()
+        other.join(0.2)  # it waits for its turn to hide the main module
+        assert sys.modules["__main__"] is not main
+    other.join()
+    assert sys.modules["__main__"] is main
 
 
 SCRIPT = """
@@ -257,8 +307,9 @@ print(
 
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
 def test_a_script_without_a_main_guard(tmp_path: Path, method: str) -> None:
-    script = start_script(tmp_path / "mine.py", SCRIPT, COURSE_START_METHOD=method)
-    output, errors = script.communicate()
+    path = tmp_path / "mine.py"
+    with running_script(path, SCRIPT, COURSE_START_METHOD=method) as script:
+        output, errors = script.communicate()
     assert script.returncode == 0, errors
     # One line: the workers did not run the script again.
     assert json.loads(output) == {

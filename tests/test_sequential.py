@@ -31,6 +31,8 @@ def simulate(algorithm: str | Algorithm = "n_step_q", **settings: Any) -> TrainR
     settings = {
         "environment": STEADY,
         "total_steps": 200,
+        "t_max": 5,
+        "update_period": 5,
         "hidden_size": 4,
         "final_epsilon": 0.5,
         "epsilon_anneal_steps": 0,
@@ -253,7 +255,7 @@ def test_letters_run_out() -> None:
         parse_schedule(every, workers=27, seed=0)
 
 
-@pytest.mark.parametrize("lag", [-1, 1.5, None])
+@pytest.mark.parametrize("lag", [-1, 1.5, "2"])
 def test_a_lag_is_a_whole_number(lag: Any) -> None:
     with pytest.raises(
         ValueError, match=r"^lag must be a whole number, 0 or more, but"

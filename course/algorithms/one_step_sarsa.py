@@ -63,7 +63,7 @@ ONE_STEP_SARSA = Algorithm(
         "target_period": 2_000,
         "learning_rate": 1e-3,
         "eps": 1e-5,
-        "max_grad_norm": 10.0,
+        "max_grad_norm": 0.5,
         "mean_loss": True,
         "reward_scale": 0.1,
         "final_epsilon": 0.01,

@@ -18,9 +18,9 @@ from course.environments.probes import PROBES, Expectation, ProbeActionAndObserv
 from course.trainers.result import TrainResult
 from course.trainers.train import train
 
-STEPS = 6_000
-TOLERANCE = 0.15  # of a value, relative where the value is larger than 1
-GAMMA = 0.9
+STEPS = 2_500
+TOLERANCE = 0.1  # of a value, relative where the value is larger than 1
+GAMMA = 0.8
 
 INTERLEAVED = "A.pull B.pull A.push B.push"
 
@@ -97,7 +97,7 @@ def _climb(
             gamma=GAMMA,
             t_max=5,
             update_period=5,
-            target_period=200,
+            target_period=100,
             learning_rate=5e-3,
             eps=1e-4,
             mean_loss=True,

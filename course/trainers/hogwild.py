@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import sys
+import threading
 import time
 import types
 from collections.abc import Iterator
@@ -24,11 +25,13 @@ from course.algorithms import Algorithm
 from course.config import Config
 from course.shared import Shared
 from course.trainers.log import Batch
-from course.trainers.start import start_method
+from course.trainers.start import ignoring_interrupts, start_method
 from course.trainers.worker import Failure, run_worker
 
 LISTEN_SECONDS = 0.2
 GRACE_SECONDS = 10.0
+
+_main_module_lock = threading.Lock()
 
 
 def hogwild(
@@ -57,7 +60,7 @@ def hogwild(
     workers: dict[Any, tuple[int, BaseProcess]] = {}  # by the pipe's reading end
     processes: list[BaseProcess] = []
     try:
-        with _without_main_module():
+        with _without_main_module(), ignoring_interrupts():
             for worker_id in range(config.workers):
                 reader, writer = context.Pipe(duplex=False)
                 process = context.Process(
@@ -97,8 +100,9 @@ def hogwild(
                     yield Batch([], [], lost=[(worker_id, process.exitcode or 0)])
     finally:
         shared.stop()
+        deadline = time.monotonic() + GRACE_SECONDS
         for process in processes:
-            process.join(GRACE_SECONDS)
+            process.join(max(deadline - time.monotonic(), 0.0))
             if process.is_alive():
                 process.kill()
                 process.join()
@@ -120,9 +124,10 @@ def _without_main_module() -> Iterator[None]:
     `if __name__ == "__main__"` that beginners forget. Our workers need nothing of
     it: functions written there arrive by value.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _main_module_lock:  # two trainings may start in two threads
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main

@@ -13,7 +13,7 @@ from course.trainers.run import Run
 class ProgressBar:
     """Steps done, rate, estimate, and the mean return of the last 100 episodes."""
 
-    def __init__(self, run: Run, started: float) -> None:
+    def __init__(self, run: Run, shown: bool) -> None:
         self.run = run
         self.next_refresh = 0.0
         self.bar = tqdm(
@@ -23,6 +23,7 @@ class ProgressBar:
             unit=" steps",
             unit_scale=True,
             dynamic_ncols=True,
+            disable=not shown,
         )
 
     def update(self) -> None:

@@ -202,14 +202,18 @@ class TrainResult:
         )
         best = self.best_mean_return_100
         best_text = "fewer than 100 episodes" if best is None else f"{best:.1f}"
-        lag = self.lag["mean"]
+        lag = (
+            "no updates"
+            if self.lag["mean"] is None
+            else f"mean {self.lag['mean']:.2f}, max {self.lag['max']}"
+        )
         return (
             f"TrainResult: {self.algorithm} on {self.environment}, {self.backend} with "
             f"{self.workers} learner{'s' if self.workers > 1 else ''}: {solved}\n"
             f"  best mean return of 100 episodes: {best_text}\n"
             f"  {self.global_step:,} steps, {self.num_updates:,} updates in "
             f"{self.seconds:.1f} s ({self.steps_per_second:,.0f} steps/s)\n"
-            f"  lag: mean {0 if lag is None else lag:.2f}, max {self.lag['max']}"
+            f"  lag: {lag}"
             + (f"\n  workers lost: {self.workers_lost}" if self.workers_lost else "")
             + (f"\n  NaN updates refused: {self.nan_updates}" * bool(self.nan_updates))
         )

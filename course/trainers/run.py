@@ -23,6 +23,7 @@ from course.environments import environment_spec, make_environment
 from course.networks import flatten
 from course.shared import Shared
 from course.trainers.result import History, TrainResult, episode_dicts, write_whole
+from course.trainers.sequential import parse_schedule
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Plan:
     """What was asked for besides the settings; see `train`.
 
     Raises:
-        ValueError: There is no such backend.
+        ValueError: There is no such backend, or the lag or schedule is not for it.
     """
 
     backend: str = "hogwild"
@@ -39,10 +40,20 @@ class Plan:
     lag: int = 0
 
     def __post_init__(self) -> None:
-        """Checks the backend; the schedule is checked where it is run."""
+        """Checks all but the words of the schedule."""
         if self.backend not in ("hogwild", "sequential"):
             raise ValueError(
                 f"backend is {self.backend!r}; expected 'hogwild' or 'sequential'."
+            )
+        if not isinstance(self.lag, int) or self.lag < 0:
+            raise ValueError(
+                f"lag must be a whole number, 0 or more, but is {self.lag!r}."
+            )
+        simulated = self.schedule != "round_robin" or self.lag > 0
+        if simulated and self.backend != "sequential":
+            raise ValueError(
+                f"schedule is {self.schedule!r} and lag is {self.lag}, but they can be "
+                "chosen only with backend='sequential': real processes come as they do."
             )
 
 
@@ -73,6 +84,8 @@ class Run:
         before = saved["asked"] if saved else {**self.algorithm.defaults}
         self.plan = Plan(**{**_fields_of(Plan, before), **plan})
         self.config = Config().replace(**{**_fields_of(Config, before), **settings})
+        # Only for its errors: they should come before anything is written.
+        parse_schedule(self.plan.schedule, self.config.workers, self.config.seed)
         first = make_environment(self.spec)
         spaces = first.observation_space, first.action_space
         network = new_network(self.algorithm, *spaces, self.config)
@@ -86,6 +99,8 @@ class Run:
             self._check_same_run(saved["asked"])
             self.shared.load(saved["state"])
             self.history.load(saved["history"])
+            if self.plan.until_return != before["until_return"]:
+                self.history.solved_at = None  # that was another goal
             self.seconds_before = saved["seconds"]
 
     def _check_same_run(self, before: dict[str, Any]) -> None:
@@ -181,7 +196,8 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{folder} holds no checkpoint.pt: is it a run's folder?")
     try:
         saved: dict[str, Any] = torch.load(path, weights_only=True)
-        saved["asked"], saved["state"], saved["history"]
+        for part in ("asked", "state", "history", "seconds"):
+            saved[part]
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this course.") from error
     return saved

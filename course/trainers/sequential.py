@@ -52,11 +52,9 @@ def sequential(
         lag: How many later updates are applied before each update is.
 
     Raises:
-        ValueError: The schedule or the lag cannot be run.
+        ValueError: The schedule cannot be run.
     """
     turns = parse_schedule(schedule, config.workers, config.seed)
-    if not isinstance(lag, int) or lag < 0:
-        raise ValueError(f"lag must be a whole number, 0 or more, but is {lag!r}.")
     recorder = Recorder(shared, started, logical=True)
     learners = [
         actor_learner(algorithm, spec, shared, config, worker_id)

@@ -8,12 +8,14 @@ after such imports is not safe, and Windows cannot fork: both spawn.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 
 
 def start_method() -> str:
@@ -24,15 +26,26 @@ def start_method() -> str:
 
 def start_early() -> None:
     """Lets the fork server import torch while this process does the same."""
-    if start_method() != "forkserver":
+    # A child process needs none, and may not start any while it is being imported into.
+    in_child = multiprocessing.current_process().name != "MainProcess"
+    if in_child or start_method() != "forkserver":
         return
     multiprocessing.set_forkserver_preload(["course.trainers.worker"])
+    with ignoring_interrupts():
+        multiprocessing.forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Processes started inside ignore Ctrl-C from their first moment on.
+
+    A terminal sends it to all of them, but the parent alone is to answer it.
+    """
     if threading.current_thread() is not threading.main_thread():
-        multiprocessing.forkserver.ensure_running()  # only the main thread sets signals
+        yield  # only the main thread may set signals
         return
-    # It inherits that Ctrl-C is ignored: no traceback of its own while it preloads.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        multiprocessing.forkserver.ensure_running()
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -111,8 +111,11 @@ def train(
     failure: str | None = None
     lost: list[int] = []  # in this run; the history counts those before it too
     next_checkpoint = time.time() + checkpoint_seconds
-    bar = ProgressBar(run, started) if progress else None
-    with _stop_on_interrupt(run.shared) as interrupted, contextlib.closing(batches):  # type: ignore[type-var]
+    with (
+        _stop_on_interrupt(run.shared) as interrupted,
+        contextlib.closing(ProgressBar(run, progress)) as bar,
+        contextlib.closing(batches),  # type: ignore[type-var]
+    ):
         for batch in batches:
             run.history.add(batch, run.plan.until_return)
             failure = failure or batch.failure
@@ -123,20 +126,24 @@ def train(
                 run.shared.stop()
             if on_batch is not None:
                 on_batch(batch, run.shared)
-            if bar is not None:
-                bar.update()
+            bar.update()
             if folder is not None and time.time() >= next_checkpoint:
                 run.write_checkpoint(folder, time.time() - started)
                 next_checkpoint = time.time() + checkpoint_seconds
-    if bar is not None:
-        bar.close()
     seconds = time.time() - started
     given_up = len(lost) == run.config.workers or (stop_when_lost and bool(lost))
     stopped = _why_stopped(run, failure, bool(interrupted), given_up)
     result = run.result(seconds, stopped)
     if folder is not None:
         run.write_checkpoint(folder, seconds)
-        result.save(folder)
+        try:
+            result.save(folder)
+        except OSError as problem:
+            warnings.warn(
+                f"The result was not written to {folder} ({problem.strerror}).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
     if result.nan_updates:
         warnings.warn(
             f"{result.nan_updates} updates had a gradient with NaN or infinity and "
