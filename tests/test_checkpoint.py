@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from processes import wait_until
+from tqdm import tqdm
 
 from course import load_result, train
 from course.algorithms import A3C, N_STEP_Q, Algorithm
@@ -194,6 +196,9 @@ def test_another_number_of_learners_needs_shared_statistics(tmp_path: Path) -> N
 
 def train_for_ever(folder: Path, resumes: bool) -> None:
     """Writes a checkpoint after every event: a kill mostly hits one."""
+    # In a child process tqdm's own lock would be a semaphore with a name, which a
+    # kill leaves in /dev/shm until all tests end.
+    tqdm.set_lock(threading.RLock())
     settings = {"checkpoint_seconds": 0.0, "total_steps": 10**9}
     if resumes:
         resume(folder, **settings)

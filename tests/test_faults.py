@@ -105,6 +105,22 @@ def test_a_learner_that_raises(tmp_path: Path) -> None:
     assert torch.equal(load_checkpoint(tmp_path)["state"]["theta"], result.theta)
 
 
+def test_one_learner_that_raises_stops_the_other(tmp_path: Path) -> None:
+    def loss(*arguments: Any) -> Tensor:
+        with contextlib.suppress(FileExistsError):
+            (tmp_path / "taken").touch(exist_ok=False)  # by one learner alone
+            raise ZeroDivisionError("only one of us")
+        answer: Tensor = N_STEP_Q.functions["loss"](*arguments)
+        return answer
+
+    # The other would train for ever.
+    with pytest.raises(WorkerError, match="only one of us") as caught:
+        run(N_STEP_Q.replace(loss=loss))
+    assert caught.value.result.stopped == "failed"
+    assert caught.value.result.workers_lost == 0
+    assert multiprocessing.active_children() == []
+
+
 def test_an_environment_that_raises_in_a_worker() -> None:
     class Broken(ProbeTruncation):
         def step(self, action: Any) -> Any:
