@@ -13,8 +13,8 @@ help: ## list these targets
 train: .venv/.course ## train A3C on CartPole with real processes until it is solved
 	$(BIN)/course train a3c CartPole-v1 --backend hogwild --until-return 475 --output runs/cartpole --overwrite
 
-lab: .venv/.course ## open the lessons in JupyterLab
-	$(BIN)/jupyter lab lessons
+lab: .venv/.course ## open JupyterLab
+	$(BIN)/jupyter lab
 
 test: .venv/.dev ## run all tests, with coverage
 	$(BIN)/python -m pytest -n 2 tests --cov

@@ -95,7 +95,7 @@ def measure(k: int) -> dict[str, float]:
     push = watch.around("update: clip, shared RMSProp, log", recorder.push)
     steps = 0
     with (
-        mock.patch.object(loop, "make_environments", lambda *_: environments),
+        mock.patch.object(loop, "make_environments", return_value=environments),
         mock.patch.object(loop, "flat_gradient", gradient),
         mock.patch.object(Collector, "collect", collect),
     ):
