@@ -96,6 +96,8 @@ def actor_learner(
             shared.count_steps(worker_id, len(rollout))
             yield Acted(len(rollout), collector.drain_finished())
 
+            if not algorithm.snapshot:
+                version = shared.num_updates  # the gradient is taken at θ as it is now
             loss = algorithm.objective(
                 algorithm, network, target_network, rollout, config
             )
@@ -106,7 +108,7 @@ def actor_learner(
                 shared.refresh_target_if_due()  # Algorithm 1: before θ is updated
             yield update
             if algorithm.target_network and algorithm.snapshot:
-                shared.refresh_target_if_due()  # Algorithm S2: afterwards
+                shared.refresh_target_if_due()  # n-step: afterwards, as we read S2
     finally:
         environments.close()
 

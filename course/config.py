@@ -1,8 +1,9 @@
 """Every number a training run depends on, in one frozen dataclass.
 
-Each field names its symbol in the paper. The defaults here are the paper's where the
-paper has one; what differs for the small tasks of this course stands in the
-`defaults` of each algorithm, and every difference is listed in `docs/deviations.md`.
+Each field names its symbol in the paper. The defaults here are the paper's where it
+gives a value, else what its authors told others, else our own (`workers`, of which the
+paper has 16, `total_steps`, `hidden_size`, `value_coef`). What learns the small tasks of
+this course stands in the `defaults` of each algorithm; `docs/deviations.md` lists all.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ def sample_final_epsilon(generator: torch.Generator) -> float:
     """Draw the epsilon at which one actor-learner's schedule ends.
 
     Different learners explore differently, which makes them see different parts of
-    the environment: 0.1, 0.01 or 0.5 with probability 0.4, 0.3 and 0.3.
+    the environment: 0.1, 0.01 or 0.5 with probability 0.4, 0.3 and 0.3. A learner draws
+    once; the paper speaks of sampling it periodically.
 
     Args:
         generator: source of the random number.

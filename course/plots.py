@@ -139,7 +139,7 @@ def _draw_episodes(axes: Axes, result: Result, unit: str) -> None:
 
 
 def comparison(runs: Sequence[Result], goal: float | None = None) -> Picture:
-    """Algorithms on one environment, against steps and seconds: the paper's Figure 1.
+    """Algorithms on one environment, against steps and seconds, as in Figure 1.
 
     A line is the mean over an algorithm's seeds of the mean return of the last 100
     episodes; its band reaches from the worst seed to the best. A run that stopped

@@ -1,5 +1,9 @@
 """Returns and targets: what the values of a rollout should have been.
 
+A rollout is a run of consecutive steps, and to bootstrap is to put an estimated value
+in the place of rewards that were not seen. In shapes, T is the rollout's length (not
+the paper's counter T of all steps), K the number of environments, A that of actions.
+
 A rollout has T steps, and `rewards[i]` is r_i, received after `actions[i]`. Arrays have
 shape [T], or [T, K] for K environments side by side, and may be whatever
 `torch.as_tensor` takes. The first argument sets the precision: float64 stays float64,

@@ -82,8 +82,8 @@ class Collector:
     ) -> Rollout:
         """Acts for up to `length` steps.
 
-        The rollout is shorter when every environment's episode has ended; with one
-        environment, that is at each end of an episode.
+        The rollout is shorter when the episodes of all environments end in the same
+        step; with one environment, that is at each end of an episode.
 
         Args:
             act: From observations `[K, *shape]` to actions `[K]`.

@@ -1,5 +1,9 @@
 """What all actor-learners share: θ, θ⁻, the optimiser's statistics and the counters.
 
+θ holds all weights of the network. θ⁻ is an older copy of θ from which the targets of
+the Q methods are computed, so that they hold still for a while. T counts the steps of
+all learners.
+
 Everything lies in a few flat tensors. In the sequential simulation they are ordinary
 memory; for Hogwild they are moved to shared memory and every process maps the same
 bytes. Nothing here takes a lock. Counters lose nothing all the same: each learner
@@ -32,7 +36,8 @@ class Update:
     Attributes:
         gradient: dθ, `[P]`, of the loss to be minimised.
         worker_id: The learner that computed it.
-        snapshot_version: How many updates θ had seen when the rollout began.
+        snapshot_version: How many updates the θ had seen at which the gradient was
+            taken: the snapshot θ', or for the one-step methods θ itself.
     """
 
     gradient: Tensor
@@ -151,7 +156,9 @@ class Shared:
     def apply(self, update: Update) -> int:
         """Updates θ without a lock, and returns the update's lag.
 
-        The lag is the number of updates by others since the snapshot. A gradient
+        The lag is the number of updates that θ has had since the version at which the
+        gradient was taken: those of other learners, and in the simulation the learner's
+        own that waited in the queue. A gradient
         with NaN or infinity is counted and never applied.
         """
         config, own = self.config, self.counters[update.worker_id]
@@ -172,7 +179,7 @@ class Shared:
         """θ⁻ ← θ whenever T has crossed a multiple of `target_period`.
 
         Not `T mod I_target == 0`: others count too, so T may jump over the multiple.
-        Two learners that both see the crossing copy the same θ twice, no harm done.
+        Two learners that both see the crossing copy θ twice, a moment apart: no harm.
         """
         crossed = self.global_step // self.config.target_period
         if crossed > self.target_refreshes.item():

@@ -4,7 +4,7 @@ An algorithm is its file read from top to bottom: which network, how to act, and
 objective whose gradient goes into θ. The objective calls the smaller functions
 (targets, losses) through the record, so that a student's own takes its place:
 
-    my_algorithm = n_step_q.replace(targets=my_n_step_q_targets)
+    my_algorithm = N_STEP_Q.replace(targets=my_n_step_q_targets)
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Algorithm:
         name: As on the command line, for instance `n_step_q`.
         summary: One line with the paper's name for it.
         objective: `objective(algorithm, network, target_network, rollout, config)`,
-            the scalar loss to be minimised, summed over the rollout.
+            the scalar loss to be minimised, summed over the rollout (the loop divides
+            it by the number of steps if `mean_loss`).
         functions: The replaceable functions: `make_network`, `act`, `update` and
             those that the objective calls.
         snapshot: Whether a learner acts and differentiates at a copy θ′ taken when

@@ -1,4 +1,4 @@
-"""Asynchronous n-step Q-learning: Algorithm S2 of the paper.
+"""Asynchronous n-step Q-learning: Algorithm S2 of the paper, in our words.
 
     repeat                                              where
       dθ ← 0;  θ' ← θ;  t_start = t                     actor_learner ("pull")

@@ -54,7 +54,7 @@ def compare(
     settings: dict[str, Any],
     as_json: bool,
 ) -> None:
-    """Train several algorithms with several seeds on ENVIRONMENT: Figure 1.
+    """Train several algorithms with several seeds on ENVIRONMENT, as in Figure 1.
 
     Writes compare.png, compare.json and a folder for each run. Finished runs are not
     run again, so the same command goes on where it was interrupted.

@@ -46,7 +46,9 @@ OUR_FILES = ("config.json", "result.json", "checkpoint.pt", "learning_curve.png"
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in --output.")
 @set_option
 @click.option("--schedule", help="round_robin, random or 'A.pull ...' (sequential).")
-@click.option("--lag", type=int, help="Updates that overtake each one (sequential).")
+@click.option(
+    "--lag", type=int, help="Updates that wait before they are applied (sequential)."
+)
 @click.option("--stop-when-lost", is_flag=True, help="Stop when one learner dies.")
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")

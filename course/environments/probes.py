@@ -1,7 +1,7 @@
 """The probe ladder: tiny environments, each of which isolates one fault.
 
 A learner that fails in a large environment tells nothing about the reason. Each
-rung of this ladder needs one ability more than the rung below, and the right
+rung of this ladder asks for something that those below it did not, and the right
 answer is known exactly; the lowest rung that fails says where to look. Climb from
 the bottom: `PROBES` stands in order.
 

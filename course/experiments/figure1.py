@@ -1,4 +1,4 @@
-"""Figure 1 of the paper on one environment: algorithms side by side, over seeds.
+"""After Figure 1 of the paper: algorithms side by side on one environment.
 
 The paper plots the score against wall time and against frames, since a method that
 needs fewer steps may take longer for each. Here the same is drawn for a task that

@@ -1,4 +1,4 @@
-"""The probe ladder: a wrong algorithm fails on the rung that isolates its fault.
+"""The probe ladder: a fault should show first on the rung that isolates it.
 
 Each rung trains the algorithm for a few thousand steps in the simulation, in an
 environment whose right answers are known, and compares. Climb before any long
@@ -22,7 +22,7 @@ STEPS = 2_500
 TOLERANCE = 0.1  # of a value, relative where the value is larger than 1
 GAMMA = 0.8
 
-INTERLEAVED = "A.pull B.pull A.push B.push"
+INTERLEAVED = "A.compute B.compute A.push B.push"  # B is always one version late
 
 
 @dataclass(frozen=True)

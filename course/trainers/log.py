@@ -22,7 +22,8 @@ class LogEntry(NamedTuple):
         worker_id: Which learner.
         kind: "pull", "act", "compute" or "push".
         version: Updates that θ had seen at that moment.
-        lag: For a push: updates by others since the pull; otherwise None.
+        lag: For a push: updates that θ has had since the gradient's version
+            (`Shared.apply`); otherwise None.
         global_step: T at that moment.
     """
 

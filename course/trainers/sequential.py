@@ -7,7 +7,10 @@ Under round robin every learner pulls, acts, computes and pushes before the next
 pulls: that is a serial algorithm with zero lag. Staleness has to be put in, by a
 queue of pending updates (`lag`), a random schedule, or a schedule spelled out:
 
-    "A.pull B.pull A.push B.push"     # B's update is one version late
+    "A.pull B.pull A.push B.push"          # B's gradient is one version late
+    "A.compute B.compute A.push B.push"    # so too in the one-step methods, which
+                                           # pull nothing: their gradient is late
+                                           # only if θ changes after `compute`
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ def sequential(
         started: When the run started, as `time.time()`.
         schedule: "round_robin", "random" (seeded), or words such as "A.pull B.push",
             repeated until the end; A is learner 0.
-        lag: How many later updates are applied before each update is.
+        lag: How many updates wait. Each is applied only when `lag` newer ones have
+            been computed, so after the first few each is `lag` versions late.
 
     Raises:
         ValueError: The schedule cannot be run.

@@ -69,7 +69,7 @@ def train(
         until_return: Stop when 100 consecutive episodes have this mean return.
         schedule: Sequential only: "round_robin" (the default), "random", or words
             such as "A.pull B.pull A.push B.push".
-        lag: Sequential only: how many later updates overtake each update.
+        lag: Sequential only: how many updates wait in a queue before they are applied.
         output: Folder for config, result, curve and checkpoints; None writes nothing.
         resume: Folder of an earlier run to go on from; it is also the output. What is
             not given here is as it was.
