@@ -2,8 +2,9 @@
 
 Each field names its symbol in the paper. The defaults here are the paper's where it
 gives a value, else what its authors told others, else our own (`workers`, of which the
-paper has 16, `total_steps`, `hidden_size`, `value_coef`). What learns the small tasks of
-this course stands in the `defaults` of each algorithm; `docs/deviations.md` lists all.
+paper has 16, `total_steps`, `hidden_size`, `value_coef`). What learns the small tasks
+of this course stands in the `defaults` of each algorithm; `docs/deviations.md` lists
+all of it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@
 
 θ ascends and θ_v descends, so `policy_loss` carries a minus sign and one minimised
 sum serves both; the value loss is weighted by `value_coef`. The entropy bonus β H(π)
-comes from section 4 of the paper. The policy and the value share a body; there is no θ⁻.
+comes from section 4 of the paper. The policy and the value share a body, and there is
+no θ⁻.
 """
 
 from __future__ import annotations
