@@ -103,12 +103,12 @@ def actor_learner(
             )
             if config.mean_loss:
                 loss = loss / len(rollout)
-            update = Update(flat_gradient(loss, network), worker_id, version)
+            gradient = flat_gradient(loss, network)
+            # θ⁻ ← θ comes before the update in Algorithm 1, after it in S2, we read.
             if algorithm.target_network and not algorithm.snapshot:
-                shared.refresh_target_if_due()  # Algorithm 1: before θ is updated
-            yield update
-            if algorithm.target_network and algorithm.snapshot:
-                shared.refresh_target_if_due()  # n-step: afterwards, as we read S2
+                shared.refresh_target_if_due()
+            refreshes = algorithm.target_network and algorithm.snapshot
+            yield Update(gradient, worker_id, version, refreshes)
     finally:
         environments.close()
 

@@ -54,7 +54,7 @@ class Config:
     alpha: float = _setting(0.99, "α", "decay of RMSProp's squares, or momentum")
     eps: float = _setting(0.1, "ε", "inside RMSProp's root: η Δθ / √(g + ε)")
     shared_statistics: bool = _setting(
-        True, "g", "one g for all learners (shared RMSProp), or one g each"
+        True, "", "one RMSProp g for all learners (shared), or one g each"
     )
     max_grad_norm: float = _setting(
         40.0, "", "longer gradients are scaled down to this global norm"

@@ -108,11 +108,6 @@ def layer(module: Layer, gain: float = math.sqrt(2)) -> Layer:
     return module
 
 
-def parameter_count(network: nn.Module) -> int:
-    """How many numbers θ has."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def flatten(network: nn.Module) -> Tensor:
     """A copy of all parameters as one float32 vector `[P]`."""
     return nn.utils.parameters_to_vector(network.parameters()).detach().clone()

@@ -108,7 +108,8 @@ class Collector:
                     *(successor, next_action),
                 )
             )
-            self._count(reward, ended)
+            # Scores are the game's own, also where training clips its rewards (Atari).
+            self._count(info.get("unclipped_rewards", reward), ended)
             if next_action is not None and ended.any():
                 # The choice in an ended episode is for its target alone: the new
                 # episode begins with a choice of its own.

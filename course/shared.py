@@ -38,11 +38,13 @@ class Update:
         worker_id: The learner that computed it.
         snapshot_version: How many updates the θ had seen at which the gradient was
             taken: the snapshot θ', or for the one-step methods θ itself.
+        refreshes_target: Whether θ⁻ ← θ is due after it, if T has crossed a multiple.
     """
 
     gradient: Tensor
     worker_id: int
     snapshot_version: int
+    refreshes_target: bool = False
 
 
 class Shared:
@@ -96,7 +98,7 @@ class Shared:
         return {
             name: tensor.clone()
             for name, tensor in self.tensors.items()
-            if name not in ("target_refreshes", "start_step", "stop_flag")
+            if name not in ("start_step", "stop_flag")
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -109,8 +111,11 @@ class Shared:
         # Of the counters only the sums matter, so the number of learners may change.
         self.counters[0] = state["counters"].sum(0).numpy()
         self.tensors["start_step"].fill_(self.global_step)
-        # Counted by this run's period, which may be another than the checkpoint's.
-        self.target_refreshes.fill_(self.global_step // self.config.target_period)
+        # This run's period may be another than the checkpoint's; a refresh that was due
+        # when it was written is made up for.
+        crossed = self.global_step // self.config.target_period
+        refreshed = int(state["target_refreshes"].item())
+        self.target_refreshes.fill_(min(refreshed, crossed))
         for name in ("theta", "target_theta", "statistics"):
             mine, saved = self.tensors[name], state[name]
             if saved.shape != mine.shape:
@@ -164,15 +169,17 @@ class Shared:
         config, own = self.config, self.counters[update.worker_id]
         lag = self.num_updates - update.snapshot_version
         gradient, norm = clip_by_global_norm(update.gradient, config.max_grad_norm)
-        if not math.isfinite(norm):
+        if math.isfinite(norm):
+            row = 0 if config.shared_statistics else update.worker_id
+            self.rule(
+                *(self.theta, self.statistics[row], gradient),
+                *(self.learning_rate, config.alpha, config.eps),
+            )
+            own[_UPDATES] += 1
+        else:
             own[_NAN_UPDATES] += 1
-            return lag
-        row = 0 if config.shared_statistics else update.worker_id
-        self.rule(
-            *(self.theta, self.statistics[row], gradient),
-            *(self.learning_rate, config.alpha, config.eps),
-        )
-        own[_UPDATES] += 1
+        if update.refreshes_target:
+            self.refresh_target_if_due()
         return lag
 
     def refresh_target_if_due(self) -> None:

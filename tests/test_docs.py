@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shlex
@@ -121,6 +122,19 @@ def settings_table() -> str:
             cells[0] = "the mix"
         lines.append(f"| `{name}` | " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
+
+
+def all_settings_table() -> str:
+    """Every field of `Config`, from its own metadata, as Markdown."""
+    lines = ["| Name | In the paper | Default | Meaning |", "|---|---|---|---|"]
+    for field in dataclasses.fields(Config):
+        symbol, meaning = field.metadata["symbol"], field.metadata["meaning"]
+        lines.append(f"| `{field.name}` | {symbol} | {field.default} | {meaning} |")
+    return "\n".join(lines)
+
+
+def test_the_commands_page_lists_every_setting() -> None:
+    assert all_settings_table() in (ROOT / "docs" / "commands.md").read_text()
 
 
 def test_deviations_list_the_defaults_as_they_are() -> None:

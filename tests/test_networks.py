@@ -24,7 +24,6 @@ from course.networks import (
     flatten,
     layer,
     make_body,
-    parameter_count,
 )
 
 CONFIG = Config(hidden_size=8)
@@ -55,6 +54,10 @@ def test_frames_go_through_the_convolutions(lead: tuple[int, ...]) -> None:
     assert isinstance(network.body, AtariBody)
     logits, values = network(torch.zeros(*lead, 4, 84, 84, dtype=torch.uint8))
     assert (logits.shape, values.shape) == ((*lead, 6), lead)
+
+
+def parameter_count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def test_parameter_count_of_the_mlp() -> None:

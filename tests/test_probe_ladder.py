@@ -81,4 +81,4 @@ def test_a_function_that_raises_fails_the_first_rung_with_its_words() -> None:
 
     rung = next(run_ladder(A3C.replace(policy_loss=broken)))
     assert not rung.passed
-    assert rung.got == "could not train: my own mistake"
+    assert rung.got == "could not train: RuntimeError: my own mistake"

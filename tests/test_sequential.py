@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course import train
+from course import WorkerError, train
 from course.actor_learner import new_network
 from course.algorithms import ALGORITHMS, N_STEP_Q, Algorithm, get_algorithm
 from course.config import Config
@@ -191,12 +193,21 @@ def test_it_stops_when_solved() -> None:
     assert result.solved_at["step"] == result.global_step == 500
 
 
-def test_errors_in_a_learner_reach_the_caller_as_they_are() -> None:
-    def targets(*arguments: Any) -> torch.Tensor:
-        raise ZeroDivisionError("mine")
+def test_a_learner_that_raises_leaves_what_was_learned(tmp_path: Path) -> None:
+    calls = []
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        simulate(N_STEP_Q.replace(targets=targets))
+    def targets(*arguments: Any) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) > 5:
+            raise ZeroDivisionError("mine")
+        return N_STEP_Q.functions["targets"](*arguments)
+
+    with pytest.raises(WorkerError, match="ZeroDivisionError: mine") as caught:
+        simulate(N_STEP_Q.replace(targets=targets), output=tmp_path)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.result.stopped == "failed"
+    assert caught.value.result.num_updates == 5
+    assert json.loads((tmp_path / "result.json").read_text())["num_updates"] == 5
 
 
 def test_learners_are_closed_when_it_is_left_early() -> None:

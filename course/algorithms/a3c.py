@@ -74,7 +74,6 @@ def objective(
 
 A3C = Algorithm(
     name="a3c",
-    summary="asynchronous advantage actor-critic (Algorithm S3)",
     objective=objective,
     functions={
         "make_network": ActorCritic,

@@ -25,7 +25,6 @@ class Algorithm:
 
     Attributes:
         name: As on the command line, for instance `n_step_q`.
-        summary: One line with the paper's name for it.
         objective: `objective(algorithm, network, target_network, rollout, config)`,
             the scalar loss to be minimised, summed over the rollout (the loop divides
             it by the number of steps if `mean_loss`).
@@ -41,7 +40,6 @@ class Algorithm:
     """
 
     name: str
-    summary: str
     objective: Callable[
         [Algorithm, nn.Module, nn.Module | None, Rollout, Config], Tensor
     ]

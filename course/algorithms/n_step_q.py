@@ -56,7 +56,6 @@ def objective(
 
 N_STEP_Q = Algorithm(
     name="n_step_q",
-    summary="asynchronous n-step Q-learning (Algorithm S2)",
     objective=objective,
     functions={
         "make_network": QNetwork,

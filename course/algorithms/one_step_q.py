@@ -52,7 +52,6 @@ def objective(
 
 ONE_STEP_Q = Algorithm(
     name="one_step_q",
-    summary="asynchronous one-step Q-learning (Algorithm 1)",
     objective=objective,
     functions={
         "make_network": QNetwork,

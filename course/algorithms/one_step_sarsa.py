@@ -45,7 +45,6 @@ def objective(
 
 ONE_STEP_SARSA = Algorithm(
     name="one_step_sarsa",
-    summary="asynchronous one-step Sarsa",
     objective=objective,
     functions={
         "make_network": QNetwork,

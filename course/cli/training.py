@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from course.cli.options import (
     steps_option,
     workers_option,
 )
-from course.config import Config
 
 if TYPE_CHECKING:
     from course.trainers.result import TrainResult
@@ -96,7 +96,7 @@ def train(
 
         start_early()  # the fork server imports torch while this process does
     from course.trainers import train as trainer
-    from course.trainers.run import load_checkpoint
+    from course.trainers.run import Run, load_checkpoint
 
     if resume is not None:
         asked = load_checkpoint(resume)["asked"]
@@ -113,7 +113,10 @@ def train(
     )
     folder = resume or output or _free_folder(algorithm, environment)
     if resume is None:
-        _make_room(folder, overwrite, algorithm, environment, chosen)
+        plan = given(
+            backend=backend, until_return=until_return, schedule=schedule, lag=lag
+        )
+        _make_room(folder, overwrite, lambda: Run(algorithm, environment, plan, chosen))
     try:
         result = trainer.train(
             algorithm,
@@ -171,17 +174,8 @@ def _free_folder(algorithm: str, environment: str) -> Path:
         number += 1
 
 
-def _make_room(
-    folder: Path,
-    overwrite: bool,
-    algorithm: str,
-    environment: str,
-    settings: dict[str, Any],
-) -> None:
+def _make_room(folder: Path, overwrite: bool, prepare: Callable[[], object]) -> None:
     """Removes an earlier run's files, and nothing else, if that was asked for."""
-    from course.algorithms import get_algorithm
-    from course.environments import environment_spec
-
     if not any((folder / name).exists() for name in ("result.json", "checkpoint.pt")):
         return
     if not overwrite:
@@ -189,9 +183,7 @@ def _make_room(
             f"{folder} already holds a run: choose another --output, replace the run "
             f"with --overwrite, or go on with it with --resume {folder}."
         )
-    # A mistyped name must be found before the old results are gone.
-    environment_spec(environment)
-    Config().replace(**{**get_algorithm(algorithm).defaults, **settings})
+    prepare()  # a mistake must be found before the old results are gone
     for name in OUR_FILES:
         (folder / name).unlink(missing_ok=True)
 
@@ -203,8 +195,8 @@ def _check_success(result: TrainResult, folder: Path) -> None:
         raise Interrupted(f"Interrupted; {go_on}")
     if result.stopped == "workers_lost":
         raise Failure(
-            f"Training ended early, since {result.workers_lost} of {result.workers} "
-            f"learners died; {go_on}"
+            f"Training ended early, since learners died "
+            f"({result.workers_lost} so far); {go_on}"
         )
     if result.until_return is not None and result.solved_at is None:
         best = result.best_mean_return_100

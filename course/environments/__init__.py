@@ -30,6 +30,8 @@ __all__ = ["EnvSpec", "environment_spec", "make_environment", "make_environments
 
 Env = gymnasium.Env[Any, Any]
 
+SMALLEST_IMAGE = 20  # pixels a side for the paper's convolutions; less is flattened
+
 for _module, _name, _max_episode_steps in (
     ("tabular", "Chain", 100),
     ("tabular", "CliffWalk", 200),
@@ -166,6 +168,16 @@ def _is_atari(spec: EnvSpec) -> bool:
     return spec.namespace == "ALE"
 
 
+def _channels_first(env: Env, space: Box) -> Env:
+    """From [height, width, channels] to the order in which networks want images."""
+    low, high = np.moveaxis(space.low, 2, 0), np.moveaxis(space.high, 2, 0)
+    return TransformObservation(
+        env,
+        lambda observation: np.moveaxis(observation, 2, 0),
+        Box(low, high, dtype=np.uint8),
+    )
+
+
 def _fit_to_course(env: Env) -> Env:
     """Check the actions and turn observations into float32 vectors or images."""
     name = env.spec.id if env.spec else repr(env)
@@ -177,7 +189,11 @@ def _fit_to_course(env: Env) -> Env:
         )
     space = env.observation_space
     if isinstance(space, Box) and len(space.shape) == 3 and space.dtype == np.uint8:
-        return env  # An image: the network turns it into floats, on fewer bytes.
+        channels, *sides = space.shape
+        if space.shape[2] in (1, 3) and channels not in (1, 3):
+            env, sides = _channels_first(env, space), [*space.shape[:2]]
+        if min(sides) >= SMALLEST_IMAGE:
+            return env  # The network turns it into floats, on fewer bytes.
     if not isinstance(space, Box) or len(space.shape) != 1:
         env = FlattenObservation(env)  # Discrete becomes one-hot.
     if not isinstance(env.observation_space, Box):

@@ -23,8 +23,9 @@ Frames = npt.NDArray[np.uint8]
 class AtariGames(VectorWrapper[Any, Any, Any]):
     """K games, `[K, 4, 84, 84]` uint8, with rewards clipped to [-1, 1].
 
-    Mends two places where ale-py's vector differs from Gymnasium's: it gives no
-    mask `_final_obs`, and it refuses seeds of 2^31 and more.
+    `info["unclipped_rewards"]` has the rewards as the game counts them. Mends two
+    places where ale-py's vector differs from Gymnasium's: it gives no mask
+    `_final_obs`, and it refuses seeds of 2^31 and more.
     """
 
     def __init__(self, spec: EnvSpec, num_envs: int, **kwargs: Any) -> None:
@@ -34,6 +35,7 @@ class AtariGames(VectorWrapper[Any, Any, Any]):
                 num_envs=num_envs,
                 vectorization_mode="vector_entry_point",
                 autoreset_mode=AutoresetMode.SAME_STEP,
+                reward_clipping=False,
                 **kwargs,
             )
         )
@@ -51,7 +53,8 @@ class AtariGames(VectorWrapper[Any, Any, Any]):
         observations, rewards, terminated, truncated, info = self.env.step(actions)
         if "final_obs" in info:
             info["_final_obs"] = terminated | truncated
-        return observations, rewards, terminated, truncated, info
+        info["unclipped_rewards"] = rewards
+        return observations, np.clip(rewards, -1, 1), terminated, truncated, info
 
 
 class AtariGame(gymnasium.Env[Frames, np.integer[Any]]):
@@ -70,7 +73,7 @@ class AtariGame(gymnasium.Env[Frames, np.integer[Any]]):
     def __init__(self, spec: EnvSpec, render_mode: str | None = None) -> None:
         self.spec = spec
         self.render_mode = render_mode
-        self._games = [AtariGames(spec, 1, reward_clipping=False)]
+        self._games = [AtariGames(spec, 1)]
         if render_mode is not None:
             screen = {"img_height": 210, "img_width": 160, "grayscale": False}
             self._games.append(AtariGames(spec, 1, stack_num=1, **screen))
@@ -91,7 +94,8 @@ class AtariGame(gymnasium.Env[Frames, np.integer[Any]]):
     ) -> tuple[Frames, float, bool, bool, dict[str, Any]]:
         """Repeat one action for four frames."""
         steps = [game.step(np.array([action])) for game in self._games]
-        _, [reward], [terminated], [truncated], _ = steps[0]
+        _, _, [terminated], [truncated], info = steps[0]
+        [reward] = info["unclipped_rewards"]
         # A vector has begun the next episode already; we still show this one's end.
         self._views = [
             info["final_obs"][0] if terminated or truncated else observations[0]

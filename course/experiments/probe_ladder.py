@@ -16,7 +16,7 @@ import torch
 from course.algorithms import Algorithm, get_algorithm
 from course.environments.probes import PROBES, Expectation, ProbeActionAndObservation
 from course.trainers.result import TrainResult
-from course.trainers.train import train
+from course.trainers.train import WorkerError, train
 
 STEPS = 2_500
 TOLERANCE = 0.1  # of a value, relative where the value is larger than 1
@@ -107,8 +107,9 @@ def _climb(
             entropy_coef=0.01,
             progress=False,
         )
-    except (ValueError, RuntimeError) as error:
-        passed, got = False, f"could not train: {error}"
+    except (ValueError, WorkerError) as error:
+        last_line = str(error).rstrip().splitlines()[-1]
+        passed, got = False, f"could not train: {last_line}"
     else:
         answers = [_answer(result, expectation) for expectation in expected]
         passed = all(right for right, _ in answers)

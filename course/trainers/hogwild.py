@@ -25,11 +25,11 @@ from course.algorithms import Algorithm
 from course.config import Config
 from course.shared import Shared
 from course.trainers.log import Batch
-from course.trainers.start import ignoring_interrupts, start_method
+from course.trainers.start import ignoring_interrupts, start_early, start_method
 from course.trainers.worker import Failure, run_worker
 
 LISTEN_SECONDS = 0.2
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 30.0  # a rollout in a slow environment may take that long
 
 _main_module_lock = threading.Lock()
 
@@ -54,6 +54,7 @@ def hogwild(
     """
     import torch.multiprocessing  # how torch sends tensors as handles to their memory
 
+    start_early()
     context: Any = torch.multiprocessing.get_context(start_method())
     shared.share_memory()
     payload = cloudpickle.dumps((algorithm, spec, config))
@@ -81,10 +82,13 @@ def hogwild(
             if time.monotonic() > deadline:
                 for _, process in workers.values():
                     process.kill()  # stuck in its environment, say
+            # A death shows as the end of the pipe; not everywhere, though: on Windows
+            # not while the process is still importing.
+            dead = [] if ready else [r for r in workers if _is_dead(workers[r][1], r)]
             if not ready:
                 yield Batch([], [])  # lets the caller look at the clock
-            for reader in ready:
-                message = _receive(reader)
+            for reader in (*ready, *dead):
+                message = EOFError() if reader in dead else _receive(reader)
                 if isinstance(message, Batch):
                     yield message
                     continue
@@ -106,6 +110,11 @@ def hogwild(
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def _is_dead(process: BaseProcess, reader: Any) -> bool:
+    """Whether a process is gone and all it said has been heard."""
+    return not process.is_alive() and not reader.poll()
 
 
 def _receive(reader: Any) -> Any:

@@ -53,12 +53,14 @@ class Batch(NamedTuple):
         episodes: Episodes that ended.
         lost: Learners that died without a word, as (worker_id, exit code).
         failure: The traceback of a learner that raised, else None.
+        cause: The exception itself, where it was raised in this process.
     """
 
     entries: list[LogEntry]
     episodes: list[EpisodeEntry]
     lost: list[tuple[int, int]] = []  # noqa: RUF012  (a default that nobody writes to)
     failure: str | None = None
+    cause: Exception | None = None
 
 
 class Recorder:

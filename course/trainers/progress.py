@@ -44,4 +44,6 @@ class ProgressBar:
     def close(self) -> None:
         """Leaves the final figures on the screen."""
         self._draw()
+        if self.run.is_solved:
+            self.bar.total = self.bar.n  # done: a notebook's bar would turn red
         self.bar.close()

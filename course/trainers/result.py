@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections import Counter, deque
@@ -161,7 +162,7 @@ class TrainResult:
         )
         self.plot().save(folder / "learning_curve.png")
 
-    @property
+    @functools.cached_property
     def network(self) -> nn.Module:
         """The trained network."""
         environment = make_environment(self.spec)

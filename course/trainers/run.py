@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
+import numbers
 import os
 import warnings
 from collections.abc import Callable
@@ -45,10 +47,16 @@ class Plan:
             raise ValueError(
                 f"backend is {self.backend!r}; expected 'hogwild' or 'sequential'."
             )
-        if not isinstance(self.lag, int) or self.lag < 0:
+        if not isinstance(self.lag, numbers.Integral) or self.lag < 0:
             raise ValueError(
                 f"lag must be a whole number, 0 or more, but is {self.lag!r}."
             )
+        object.__setattr__(self, "lag", int(self.lag))
+        if self.until_return is not None:
+            goal = self.until_return
+            if not isinstance(goal, numbers.Real) or not math.isfinite(goal):
+                raise ValueError(f"until_return must be a number, but is {goal!r}.")
+            object.__setattr__(self, "until_return", float(goal))
         simulated = self.schedule != "round_robin" or self.lag > 0
         if simulated and self.backend != "sequential":
             raise ValueError(
@@ -82,6 +90,10 @@ class Run:
         self.algorithm = get_algorithm(algorithm)
         self.spec = environment_spec(environment)
         before = saved["asked"] if saved else {**self.algorithm.defaults}
+        if plan.get("backend") == "hogwild":  # no schedule of an earlier simulation
+            plan = {"schedule": "round_robin", "lag": 0, **plan}
+        if saved and saved["history"]["solved_at"] and "until_return" not in plan:
+            plan = {**plan, "until_return": None}  # reached: go on to total_steps
         self.plan = Plan(**{**_fields_of(Plan, before), **plan})
         self.config = Config().replace(**{**_fields_of(Config, before), **settings})
         # Only for its errors: they should come before anything is written.
@@ -99,9 +111,16 @@ class Run:
             self._check_same_run(saved["asked"])
             self.shared.load(saved["state"])
             self.history.load(saved["history"])
-            if self.plan.until_return != before["until_return"]:
+            if self.plan.until_return not in (None, before["until_return"]):
                 self.history.solved_at = None  # that was another goal
             self.seconds_before = saved["seconds"]
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether there is a goal and it has been reached."""
+        return self.plan.until_return is not None and (
+            self.history.solved_at is not None
+        )
 
     def _check_same_run(self, before: dict[str, Any]) -> None:
         described = [

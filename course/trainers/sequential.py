@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import random
 import string
+import traceback
 from collections import deque
 from collections.abc import Iterator
 
@@ -98,6 +99,9 @@ def sequential(
         for update in pending:
             recorder.push(update)
         yield recorder.drain()
+    except Exception as error:
+        text = f"Learner {worker_id} failed:\n{traceback.format_exc()}"
+        yield recorder.drain()._replace(failure=text, cause=error)
     finally:
         torch.set_num_threads(threads)
         for learner in learners:

@@ -99,16 +99,25 @@ def train(
         None if resume is None else load_checkpoint(resume),
     )
     started = (started or time.time()) - run.seconds_before
+    if resume is not None and output is not None:
+        raise ValueError(
+            f"output is {os.fspath(output)!r}, but a resumed run goes on in its own "
+            "folder: leave output out."
+        )
     output = resume or output
     folder = None if output is None else Path(output)
     if folder is not None:
         run.write_config(folder)
+        # From the first moment on the folder holds one whole run, and only this one.
+        (folder / "result.json").unlink(missing_ok=True)
+        run.write_checkpoint(folder, run.seconds_before)
     common = run.algorithm, run.spec, run.shared, run.config, started
     if run.plan.backend == "hogwild":
         batches = hogwild(*common, stop_when_lost=stop_when_lost)
     else:
         batches = sequential(*common, run.plan.schedule, run.plan.lag)
     failure: str | None = None
+    cause: Exception | None = None
     lost: list[int] = []  # in this run; the history counts those before it too
     next_checkpoint = time.time() + checkpoint_seconds
     with (
@@ -118,11 +127,11 @@ def train(
     ):
         for batch in batches:
             run.history.add(batch, run.plan.until_return)
-            failure = failure or batch.failure
+            failure, cause = failure or batch.failure, cause or batch.cause
             for worker_id, exit_code in batch.lost:
                 lost.append(worker_id)
                 _warn_of_loss(worker_id, exit_code, len(lost), run.config.workers)
-            if run.history.solved_at is not None:
+            if run.is_solved:
                 run.shared.stop()
             if on_batch is not None:
                 on_batch(batch, run.shared)
@@ -147,32 +156,39 @@ def train(
     if result.nan_updates:
         warnings.warn(
             f"{result.nan_updates} updates had a gradient with NaN or infinity and "
-            "were refused: look at the rewards, the learning rate and the loss.",
+            "were refused: look at the loss and the learning rate.",
             RuntimeWarning,
             stacklevel=2,
         )
     if failure is not None:
         error = WorkerError(failure)
         error.result = result
-        raise error
+        raise error from cause
     return result
 
 
 def load_result(
-    folder: str | os.PathLike[str], algorithm: Algorithm | None = None
+    folder: str | os.PathLike[str],
+    algorithm: Algorithm | None = None,
+    environment: EnvSpec | Callable[[], gymnasium.Env[Any, Any]] | None = None,
 ) -> TrainResult:
     """The result of an earlier run, from its folder.
 
     Args:
         folder: Where the run wrote its checkpoint and result.
         algorithm: Needed only when the run used functions of your own.
+        environment: Needed only when it was not one of Gymnasium's ids.
 
     Raises:
         ValueError: There is no whole run in the folder, or it used your own functions.
     """
     saved = load_checkpoint(folder)
     asked = saved["asked"]
-    run = Run(algorithm or asked["algorithm"], asked["environment"], {}, {}, saved)
+    run = Run(
+        algorithm or asked["algorithm"],
+        environment or asked["environment"],
+        *({}, {}, saved),
+    )
     path = Path(folder) / "result.json"
     stopped = json.loads(path.read_text())["stopped"] if path.exists() else "killed"
     return run.result(saved["seconds"], stopped)
@@ -183,7 +199,7 @@ def _why_stopped(
 ) -> str:
     if failure is not None:
         return "failed"
-    if run.history.solved_at is not None:
+    if run.is_solved:
         return "solved"
     if interrupted:
         return "interrupted"

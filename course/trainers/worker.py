@@ -33,14 +33,17 @@ class Failure:
     """
 
     def __init__(self, error: BaseException) -> None:
-        frames = traceback.walk_tb(error.__traceback__)
-        self.stack = traceback.StackSummary.extract(frames, lookup_lines=False)
+        self.frames = [
+            (frame.f_code.co_filename, line, frame.f_code.co_name, None)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
         self.last_lines = traceback.format_exception_only(error)
 
     def __str__(self) -> str:
         """The traceback as Python would print it."""
+        stack = traceback.StackSummary.from_list(self.frames)  # looks the lines up
         head = "Traceback (most recent call last):\n"
-        return head + "".join(self.stack.format()) + "".join(self.last_lines)
+        return head + "".join(stack.format()) + "".join(self.last_lines)
 
 
 def run_worker(
