@@ -1,7 +1,7 @@
 """Do the defaults learn? Four algorithms, both backends, ten seeds, CartPole-v1.
 
 Two learners, everything else as the algorithm's defaults say. The goal is a mean return
-of 475 over 100 consecutive training episodes for A3C and n-step Q-learning, and of 400
+of 475 over 100 consecutive training episodes for A3C and n-step Q-learning, and of 300
 for the one-step methods, which propagate rewards slowly and fluctuate without replay.
 Two simulations run at a time, one for each core; Hogwild has the machine to itself.
 """
@@ -16,7 +16,7 @@ from benchmarks.common import course_train, machine, publish, spread, table
 from course.algorithms import ALGORITHMS
 
 SEEDS = range(10)
-GOALS = {"one_step_q": 400, "one_step_sarsa": 400, "n_step_q": 475, "a3c": 475}
+GOALS = {"one_step_q": 300, "one_step_sarsa": 300, "n_step_q": 475, "a3c": 475}
 
 
 def main() -> None:

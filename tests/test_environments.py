@@ -177,11 +177,19 @@ def test_observations_become_float32_vectors(space, shape):
     np.testing.assert_allclose(observation, spaces.flatten(space, space.sample()))
 
 
-def test_images_are_left_alone():
-    image = spaces.Box(0, 255, (1, 8, 8), np.uint8)
+@pytest.mark.parametrize(
+    ("shape", "seen", "dtype"),
+    [
+        ((1, 84, 84), (2, 1, 84, 84), np.uint8),  # left alone
+        ((96, 96, 3), (2, 3, 96, 96), np.uint8),  # channels come first
+        ((8, 8, 3), (2, 192), np.float32),  # too small for convolutions
+    ],
+)
+def test_images_come_as_networks_want_them(shape, seen, dtype):
+    image = spaces.Box(0, 255, shape, np.uint8)
     envs = make_environments(environment_spec(lambda: Seen(image)), 2)
     observations, _ = envs.reset(seed=0)
-    assert (observations.shape, observations.dtype) == ((2, 1, 8, 8), np.uint8)
+    assert (observations.shape, observations.dtype) == (seen, dtype)
 
 
 def test_an_observation_that_is_no_vector_is_refused():

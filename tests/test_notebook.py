@@ -81,7 +81,8 @@ def test_a_function_written_in_a_cell_trains_in_real_processes(kernel: Kernel) -
     )
     assert error == ""
     assert "True total_steps" in printed
-    assert any("TrainResult: n_step_q" in data["text/plain"] for data in shown)
+    texts = [data.get("text/plain", "") for data in shown]
+    assert any("TrainResult: n_step_q" in text for text in texts)
     # The live progress bar is a widget here, not text.
     widget = "application/vnd.jupyter.widget-view+json"
     assert any(widget in data for data in shown)

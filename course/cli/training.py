@@ -122,7 +122,7 @@ def train(
             algorithm,
             environment,
             backend=backend,
-            output=folder,
+            output=None if resume else folder,
             resume=resume,
             stop_when_lost=stop_when_lost,
             progress=not quiet,

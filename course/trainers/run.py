@@ -92,8 +92,6 @@ class Run:
         before = saved["asked"] if saved else {**self.algorithm.defaults}
         if plan.get("backend") == "hogwild":  # no schedule of an earlier simulation
             plan = {"schedule": "round_robin", "lag": 0, **plan}
-        if saved and saved["history"]["solved_at"] and "until_return" not in plan:
-            plan = {**plan, "until_return": None}  # reached: go on to total_steps
         self.plan = Plan(**{**_fields_of(Plan, before), **plan})
         self.config = Config().replace(**{**_fields_of(Config, before), **settings})
         # Only for its errors: they should come before anything is written.

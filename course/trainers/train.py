@@ -91,13 +91,11 @@ def train(
         "schedule": schedule,
         "lag": lag,
     }
-    run = Run(
-        algorithm,
-        environment,
-        {name: value for name, value in plan.items() if value is not None},
-        settings,
-        None if resume is None else load_checkpoint(resume),
-    )
+    plan = {name: value for name, value in plan.items() if value is not None}
+    saved = None if resume is None else load_checkpoint(resume)
+    if saved and saved["history"]["solved_at"] and until_return is None:
+        plan["until_return"] = None  # the goal was reached: go on to total_steps
+    run = Run(algorithm, environment, plan, settings, saved)
     started = (started or time.time()) - run.seconds_before
     if resume is not None and output is not None:
         raise ValueError(
