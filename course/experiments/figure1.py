@@ -201,6 +201,7 @@ def _spread(values: Sequence[float]) -> dict[str, float] | None:
 
 def table(summary: dict[str, Any]) -> str:
     """The summary as aligned text: a median, and the range over seeds in brackets."""
+    no_goal = summary["until_return"] is None
     rows = [("algorithm", "final return", "solved", "steps to solve", "seconds")]
     for name, numbers in summary["algorithms"].items():
         finals = [final for final in numbers["final_mean_return"] if final is not None]
@@ -208,7 +209,7 @@ def table(summary: dict[str, Any]) -> str:
             (
                 name,
                 _range(_spread(finals), ".1f"),
-                f"{numbers['solved']}/{len(numbers['seeds'])}",
+                "-" if no_goal else f"{numbers['solved']}/{len(numbers['seeds'])}",
                 _range(numbers["steps_to_solve"], ",.0f"),
                 _range(numbers["seconds_to_solve"], ".1f"),
             )
