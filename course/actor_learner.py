@@ -10,7 +10,7 @@ what is logged, and when to stop; in its simplest use:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -51,7 +51,7 @@ def actor_learner(
     shared: Shared,
     config: Config,
     worker_id: int,
-) -> Iterator[Pulled | Acted | Update]:
+) -> Generator[Pulled | Acted | Update, None, None]:
     """Trains until `shared.finished`; yields `Pulled`, `Acted`, `Update` in turn.
 
     Whoever iterates applies each `Update` (the push), at once or later.

@@ -146,7 +146,7 @@ def _worker_process() -> str:
 
     context: Any = torch.multiprocessing.get_context(start_method())
     tensor = torch.zeros(1)
-    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    tensor.share_memory_()  # type: ignore[no-untyped-call]  # torch's own
     started = time.time()
     process = context.Process(target=_write, args=(tensor,), daemon=True)
     process.start()

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -41,7 +41,7 @@ def hogwild(
     config: Config,
     started: float,
     stop_when_lost: bool = False,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Trains with `config.workers` processes; yields what they report.
 
     Args:

@@ -20,7 +20,7 @@ import random
 import string
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from gymnasium.envs.registration import EnvSpec
@@ -42,7 +42,7 @@ def sequential(
     started: float,
     schedule: str = "round_robin",
     lag: int = 0,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Runs all learners in this process; yields after every event.
 
     Args:
@@ -105,7 +105,7 @@ def sequential(
     finally:
         torch.set_num_threads(threads)
         for learner in learners:
-            learner.close()  # type: ignore[attr-defined]  # these are generators
+            learner.close()
 
 
 def _phase(event: Pulled | Acted | Update) -> str:

@@ -121,7 +121,7 @@ def train(
     with (
         _stop_on_interrupt(run.shared) as interrupted,
         contextlib.closing(ProgressBar(run, progress)) as bar,
-        contextlib.closing(batches),  # type: ignore[type-var]
+        contextlib.closing(batches),
     ):
         for batch in batches:
             run.history.add(batch, run.plan.until_return)
