@@ -60,18 +60,24 @@ class Algorithm:
     def replace(self, **functions: Callable[..., Any]) -> Algorithm:
         """The algorithm with your own functions in the named places.
 
+        `objective` can be replaced as well: then your loss is the whole algorithm.
+
         Raises:
             ValueError: No such place (the closest is suggested), or not a function.
         """
+        places = ["objective", *sorted(self.functions)]
         for name, function in functions.items():
-            require_known(name, sorted(self.functions), f"function of {self.name}")
+            require_known(name, places, f"function of {self.name}")
             if not callable(function):
                 raise ValueError(
                     f"{name} must be a function, but is {function!r}: pass the "
                     "function itself, without calling it."
                 )
+        replaced = tuple(sorted({*self.replaced, *functions}))
+        objective = functions.pop("objective", self.objective)
         return replace(
             self,
+            objective=objective,
             functions={**self.functions, **functions},
-            replaced=tuple(sorted({*self.replaced, *functions})),
+            replaced=replaced,
         )

@@ -1,0 +1,270 @@
+"""From what was seen to a verdict: passed, or which misconception, or which case.
+
+Only plain data comes in here (`Seen`), so the judge may sit in another process than
+the student's function.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from course.exercises.exercise import Arguments, Case, Exercise, Misconception
+from course.exercises.observe import SECONDS, Seen, as_array, observe_all, same
+
+Outcome = Literal["passed", "not_attempted", "misconception", "wrong", "could_not_run"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to one attempt.
+
+    Attributes:
+        exercise: Which one.
+        outcome: One of the five.
+        message: What to tell the student, one paragraph for each point.
+        misconceptions: Names of those that were recognised.
+        case: The first call that went wrong, if one did.
+        returned: What the student's function showed there.
+        expected: What the right function shows there.
+    """
+
+    exercise: Exercise
+    outcome: Outcome
+    message: tuple[str, ...]
+    misconceptions: tuple[str, ...] = ()
+    case: Case | None = None
+    returned: Seen | None = None
+    expected: Seen | None = None
+
+
+def try_out(
+    exercise: Exercise,
+    function: Callable[..., Any],
+    rng: np.random.Generator,
+    seconds: float = SECONDS,
+) -> Verdict:
+    """Calls the function in this process and judges it.
+
+    Args:
+        exercise: What the function should do.
+        function: The student's.
+        rng: Draws the random calls.
+        seconds: Time limit of all calls together.
+    """
+    calls = exercise.calls(rng)
+    arguments = [case.arguments for case in calls]
+    seen = observe_all(exercise.driver, function, arguments, seconds)
+    return judge(exercise, calls, seen)
+
+
+def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Verdict:
+    """Compares what was seen with the right answer and the known misconceptions.
+
+    Args:
+        exercise: What the function should do.
+        calls: From `exercise.calls`; the last repeats the first.
+        seen: What the student's function showed, in the same order.
+    """
+    if all(each.how == "not_attempted" for each in seen):
+        where = f"Write {exercise.name} in the cell above, then run this one again."
+        return Verdict(exercise, "not_attempted", (where,))
+    expected = _observed(exercise, exercise.reference, calls)
+    right = [agree(exercise, *pair) for pair in zip(seen, expected, strict=True)]
+    if all(right):
+        return Verdict(exercise, "passed", ())
+
+    first = right.index(False)
+    shown = calls[first], seen[first], expected[first]
+    slow = next((each for each in seen if each.how == "too_slow"), None)
+    if slow is not None:
+        text = f"It was still running after the time limit of {SECONDS:g} seconds"
+        text += f", at {slow.line}." if slow.line else "."
+        advice = "Does every loop come to an end? A case has a handful of steps only."
+        return Verdict(exercise, "could_not_run", (text, advice), (), *shown)
+    named, exact = diagnose(exercise, calls, seen, expected)
+    if named:
+        message = tuple(each.message for each in named)
+        if not exact:
+            message += ("Besides, something else is wrong: see the case below.",)
+        names = tuple(each.name for each in named)
+        return Verdict(exercise, "misconception", message, names, *shown)
+    if seen[first].how != "returned":
+        return Verdict(
+            exercise, "could_not_run", (_could_not_run(seen[first]),), (), *shown
+        )
+    message = _what_is_wrong(exercise, calls, seen, expected, first)
+    return Verdict(exercise, "wrong", message, (), *shown)
+
+
+def diagnose(
+    exercise: Exercise,
+    calls: Sequence[Case],
+    seen: Sequence[Seen],
+    expected: Sequence[Seen],
+) -> tuple[list[Misconception], bool]:
+    """The misconceptions that show what was seen, wherever they are wrong.
+
+    Returns:
+        Those that agree on every call; or else those that agree wherever they differ
+        from the right answer, on two calls at least. And whether it is the former.
+    """
+    exact, partial = [], []
+    for misconception in exercise.misconceptions:
+        shows = _observed(exercise, misconception.function, calls)
+        matches = [agree(exercise, *pair) for pair in zip(seen, shows, strict=True)]
+        differs = [
+            not agree(exercise, *pair) for pair in zip(expected, shows, strict=True)
+        ]
+        if all(matches):
+            exact.append(misconception)
+        # The last call repeats the first, so it counts for nothing here.
+        elif sum(differs[:-1]) >= 2 and all(
+            match for match, differ in zip(matches, differs, strict=True) if differ
+        ):
+            partial.append(misconception)
+    return exact or partial, bool(exact)
+
+
+def agree(exercise: Exercise, left: Seen, right: Seen) -> bool:
+    """Whether two calls showed the same: value, gradients and changed arguments."""
+    if left.how != "returned" or right.how != "returned":
+        kinds = left.message.partition(":")[0], right.message.partition(":")[0]
+        return left.how == right.how and kinds[0] == kinds[1]
+    tolerance = exercise.rtol, exercise.atol
+    return (
+        same(left.value, right.value, *tolerance)
+        and all(
+            _same_gradient(left.gradients[name], right.gradients[name], tolerance)
+            for name in right.gradients
+        )
+        and left.changed.keys() == right.changed.keys()
+        and all(
+            same(left.changed[name], right.changed[name], *tolerance)
+            for name in right.changed
+        )
+    )
+
+
+def _same_gradient(left: Any, right: Any, tolerance: tuple[float, float]) -> bool:
+    """No gradient is as good as one of zeros."""
+    if left is None or right is None:
+        other = right if left is None else left
+        return other is None or not np.any(other)
+    return same(left, right, *tolerance)
+
+
+def _observed(
+    exercise: Exercise, function: Callable[..., Any], calls: Sequence[Case]
+) -> list[Seen]:
+    """What one of our own functions shows; what it warns of is no news."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        arguments = [case.arguments for case in calls]
+        return observe_all(exercise.driver, function, arguments, seconds=60.0)
+
+
+def _could_not_run(seen: Seen) -> str:
+    if seen.how == "not_attempted":
+        return "It raised NotImplementedError: part of it is still to be written."
+    where = f", at {seen.line}" if seen.line else ""
+    return f"It raised {seen.message}{where}."
+
+
+def _what_is_wrong(
+    exercise: Exercise,
+    calls: Sequence[Case],
+    seen: Sequence[Seen],
+    expected: Sequence[Seen],
+    first: int,
+) -> tuple[str, ...]:
+    """The property that fails, or what any function may get wrong, in words."""
+    if not agree(exercise, seen[0], seen[-1]) and seen[-1].how == "returned":
+        return (
+            "It answered the same call differently the second time. Random numbers "
+            "must come from the generator that is passed in, if there is one, and "
+            "nothing may be remembered from one call to the next.",
+        )
+    general = _general_fault(calls[first].arguments, seen[first], expected[first])
+    if general is not None:
+        return (general,)
+    for rule in exercise.properties:
+        for case, each in zip(calls, seen, strict=True):
+            if each.how == "returned" and not _holds(rule.holds, case.arguments, each):
+                return (f"This does not hold: {rule.name}.", rule.why)
+    return ("On the case below the answer is not the expected one.",)
+
+
+def _holds(
+    rule: Callable[[Arguments, Seen], bool], arguments: Arguments, seen: Seen
+) -> bool:
+    """A value of another form than the property expects does not have it."""
+    try:
+        return bool(rule(arguments, seen))
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        return False
+
+
+def _general_fault(arguments: Arguments, seen: Seen, expected: Seen) -> str | None:
+    """What can go wrong in any function, whatever it computes."""
+    if seen.value is None and expected.value is not None:
+        return "It returned nothing (None): is the return statement missing?"
+    unexpected = [name for name in seen.changed if name not in expected.changed]
+    if unexpected:
+        names = " and ".join(unexpected)
+        return (
+            f"It changed its argument {names} in place. The caller still needs it: "
+            "work on a copy, or compute a new tensor."
+        )
+    missing = [name for name in expected.changed if name not in seen.changed]
+    if missing:
+        names = " and ".join(missing)
+        return (
+            f"It left {names} as it was. The change must be made in place (add_, "
+            "mul_, x[...] = ...), for the memory is shared: a new tensor that is only "
+            "bound to the same name changes nothing for the others."
+        )
+    value, wanted = as_array(seen.value), as_array(expected.value)
+    if wanted is not None:
+        if value is None:
+            return f"It returned {show(seen.value)}, where numbers were expected."
+        if value.shape != wanted.shape and not value.size == wanted.size == 1:
+            return (
+                f"It returned the shape {list(value.shape)}, expected was "
+                f"{list(wanted.shape)}: look at which axis you sum, index or stack, "
+                "and whether two shapes have been broadcast against each other."
+            )
+        if np.isnan(value.astype(float)).any() > np.isnan(wanted.astype(float)).any():
+            return (
+                "It returned NaN, not a number: look for 0/0, log(0), or 0 times "
+                "infinity."
+            )
+    lost = [
+        name
+        for name, flow in expected.gradients.items()
+        if flow is not None and np.any(flow) and seen.gradients.get(name) is None
+    ]
+    if lost and same(seen.value, expected.value):
+        return (
+            f"The value is right, but no gradient flows to {' and '.join(lost)}: "
+            "look for a detach, an item(), a no_grad, or a conversion to NumPy."
+        )
+    return None
+
+
+def show(value: Any) -> str:
+    """A plain value for people: four digits, no clutter."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {show(each)}" for name, each in value.items())
+    array = as_array(value)
+    if array is None:
+        return repr(value)
+    if array.ndim == 0:
+        return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
+    return np.array2string(
+        array, precision=4, suppress_small=True, separator=", ", threshold=40
+    )
