@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from course.config import Config
     from course.environments import make_environment
+    from course.notebook import check, hint, next, predict, ready, solution, status
     from course.trainers.result import TrainResult
     from course.trainers.train import WorkerError, load_result, train
 
@@ -32,6 +33,13 @@ _HOMES = {
     "ONE_STEP_SARSA": "course.algorithms",
     "Config": "course.config",
     "TrainResult": "course.trainers.result",
+    "check": "course.notebook",
+    "hint": "course.notebook",
+    "next": "course.notebook",
+    "predict": "course.notebook",
+    "ready": "course.notebook",
+    "solution": "course.notebook",
+    "status": "course.notebook",
     "WorkerError": "course.trainers.train",
     "load_result": "course.trainers.train",
     "make_environment": "course.environments",
@@ -48,8 +56,15 @@ __all__ = [
     "TrainResult",
     "WorkerError",
     "__version__",
+    "check",
+    "hint",
     "load_result",
     "make_environment",
+    "next",
+    "predict",
+    "ready",
+    "solution",
+    "status",
     "train",
 ]
 

@@ -71,8 +71,8 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
         seen: What the student's function showed, in the same order.
     """
     if all(each.how == "not_attempted" for each in seen):
-        where = f"Write {exercise.name} in the cell above, then run this one again."
-        return Verdict(exercise, "not_attempted", (where,))
+        advice = f"Write {exercise.name} in the cell above, then run this one again."
+        return Verdict(exercise, "not_attempted", (advice,))
     expected = _observed(exercise, exercise.reference, calls)
     right = [agree(exercise, *pair) for pair in zip(seen, expected, strict=True)]
     if all(right):
@@ -82,7 +82,7 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
     shown = calls[first], seen[first], expected[first]
     slow = next((each for each in seen if each.how == "too_slow"), None)
     if slow is not None:
-        text = f"It was still running after the time limit of {SECONDS:g} seconds"
+        text = "It was still running when the time limit had passed"
         text += f", at {slow.line}." if slow.line else "."
         advice = "Does every loop come to an end? A case has a handful of steps only."
         return Verdict(exercise, "could_not_run", (text, advice), (), *shown)
@@ -97,7 +97,8 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
         return Verdict(
             exercise, "could_not_run", (_could_not_run(seen[first]),), (), *shown
         )
-    message = _what_is_wrong(exercise, calls, seen, expected, first)
+    message, where = _what_is_wrong(exercise, calls, seen, expected, first)
+    shown = calls[where], seen[where], expected[where]
     return Verdict(exercise, "wrong", message, (), *shown)
 
 
@@ -181,22 +182,23 @@ def _what_is_wrong(
     seen: Sequence[Seen],
     expected: Sequence[Seen],
     first: int,
-) -> tuple[str, ...]:
-    """The property that fails, or what any function may get wrong, in words."""
+) -> tuple[tuple[str, ...], int]:
+    """What any function may get wrong, or the property that fails; and on which call."""
     if not agree(exercise, seen[0], seen[-1]) and seen[-1].how == "returned":
-        return (
+        text = (
             "It answered the same call differently the second time. Random numbers "
             "must come from the generator that is passed in, if there is one, and "
-            "nothing may be remembered from one call to the next.",
+            "nothing may be remembered from one call to the next."
         )
-    general = _general_fault(calls[first].arguments, seen[first], expected[first])
+        return (text,), len(calls) - 1 if agree(exercise, seen[0], expected[0]) else 0
+    general = _general_fault(seen[first], expected[first])
     if general is not None:
-        return (general,)
+        return (general,), first
     for rule in exercise.properties:
-        for case, each in zip(calls, seen, strict=True):
+        for i, (case, each) in enumerate(zip(calls, seen, strict=True)):
             if each.how == "returned" and not _holds(rule.holds, case.arguments, each):
-                return (f"This does not hold: {rule.name}.", rule.why)
-    return ("On the case below the answer is not the expected one.",)
+                return (f"This does not hold: {rule.name}.", rule.why), i
+    return ("On the case below the answer is not the expected one.",), first
 
 
 def _holds(
@@ -209,7 +211,7 @@ def _holds(
         return False
 
 
-def _general_fault(arguments: Arguments, seen: Seen, expected: Seen) -> str | None:
+def _general_fault(seen: Seen, expected: Seen) -> str | None:
     """What can go wrong in any function, whatever it computes."""
     if seen.value is None and expected.value is not None:
         return "It returned nothing (None): is the return statement missing?"
