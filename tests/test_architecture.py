@@ -107,7 +107,9 @@ def test_course_does_not_import_what_is_made_from_it(path: Path) -> None:
 @each_source
 def test_a_module_is_short(path: Path) -> None:
     length = len(path.read_text("utf-8").splitlines())
-    assert length <= 350, f"{path.name} is too long to find one's way in"
+    # A lesson's exercises are a catalogue to look things up in: one file a lesson.
+    limit = 1_000 if path.match("course/exercises/lesson_*.py") else 350
+    assert length <= limit, f"{path.name} is too long to find one's way in"
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,9 @@ class Kernel:
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Kernel]:
-    manager, client = start_new_kernel()
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    folder = tmp_path_factory.mktemp("lessons")  # for runs/ and progress.json
+    manager, client = start_new_kernel(cwd=str(folder))
     wrapped = Kernel(manager, client)
     _, error, _ = wrapped.run(OWN_TARGETS)
     assert error == ""
@@ -92,6 +93,84 @@ def test_the_learning_curve_shows_itself_with_alternative_text(kernel: Kernel) -
     _, error, shown = kernel.run("result.plot()")
     assert error == ""
     assert any("image/png" in data for data in shown)
+
+
+def test_a_check_answers_in_html_and_in_text(kernel: Kernel) -> None:
+    _, error, shown = kernel.run(
+        "from course import check\n"
+        "def discounted_return(rewards, gamma):\n"
+        "    return gamma * rewards.sum()\n"
+        "check(discounted_return)"
+    )
+    assert error == ""
+    [data] = shown
+    assert "Not yet" in data["text/plain"]
+    assert "discounted_return" in data["text/html"]
+
+
+def test_a_check_shows_the_line_of_the_cell(kernel: Kernel) -> None:
+    _, error, shown = kernel.run(
+        "def discounted_return(rewards, gamma):\n"
+        "    total = rewards.no_such_thing\n"
+        "    return total\n"
+        "check(discounted_return)"
+    )
+    assert error == ""
+    assert "line 2 in discounted_return: total = rewards.no_such_thing" in " ".join(
+        shown[0]["text/plain"].split()
+    )
+
+
+def test_a_never_ending_function_gives_the_kernel_back(kernel: Kernel) -> None:
+    _, error, shown = kernel.run(
+        "def discounted_return(rewards, gamma):\n"
+        "    while True:\n"
+        "        try:\n"
+        "            rewards.sum()\n"
+        "        except BaseException:\n"
+        "            pass\n"
+        "check(discounted_return)"
+    )
+    assert error == ""
+    assert "Could not run" in shown[0]["text/plain"]
+    assert kernel.run("print(1 + 1)")[0] == "2\n"
+
+
+@pytest.mark.timeout(120)
+def test_the_ladder_is_a_table_that_fills(kernel: Kernel) -> None:
+    printed, error, shown = kernel.run(
+        "from course.notebook import climb, train_live\nprint(climb('n_step_q'))"
+    )
+    assert error == ""
+    assert printed == "True\n"
+    tables = [data["text/html"] for data in shown]
+    assert len(tables) > 7  # one more for each rung
+    assert tables[-1].count("✔ passed") == len(tables) - 2
+    assert "Climbing" in tables[-2]
+    assert "Climbing" not in tables[-1]
+
+
+@pytest.mark.timeout(120)
+def test_a_live_curve_grows_and_an_interrupted_run_goes_on(kernel: Kernel) -> None:
+    cell = (
+        "result = train_live('a3c', 'course/Catch-v0', name='live', workers=2, "
+        "progress=False, total_steps={})"
+    )
+    kernel.client.execute(cell.format(10**9))
+    assert wait_until(lambda: len(kernel.learners()) == 2)
+    time.sleep(3.0)  # some steps and pictures
+    kernel.manager.interrupt_kernel()
+    kernel.client.get_shell_msg(timeout=30)
+    printed, error, shown = kernel.run("print(result.stopped)\nresult")
+    assert (printed, error) == ("interrupted\n", "")
+    steps = int(kernel.run("print(result.global_step)")[0])
+    printed, error, shown = kernel.run(cell.format(steps + 20_000))
+    assert error == ""
+    assert "Going on with the run" in printed
+    assert sum("image/png" in data for data in shown) >= 2
+    assert int(kernel.run("print(result.global_step)")[0]) >= steps + 20_000
+    printed, _, _ = kernel.run(cell.format(2_000))
+    assert "Going on" not in printed  # that one came to its end
 
 
 @pytest.mark.timeout(120)
