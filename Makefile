@@ -5,32 +5,37 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help train lab test check bench lock clean
+.PHONY: help train lab test check lessons bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 train: .venv/.course ## train A3C on CartPole with real processes until it is solved
 	$(BIN)/course train a3c CartPole-v1 --backend hogwild --until-return 475 --output runs/cartpole --overwrite
 
-lab: .venv/.course ## open JupyterLab
-	$(BIN)/jupyter lab
+lab: .venv/.course ## open JupyterLab at the lessons
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/lessons
 
 test: .venv/.dev ## run all tests, with coverage
-	$(BIN)/python -m pytest -n 2 tests --cov
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests --cov
 
-check: .venv/.dev ## lint, format, types and architecture, in under a minute
+check: .venv/.dev ## lint, format, types, spelling, architecture, in under a minute
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell course solutions/*.py tools docs *.md
+	$(BIN)/python tools/lessons.py --check
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+lessons: .venv/.dev ## make the notebooks of lessons/ and solutions/ from solutions/*.py
+	$(BIN)/python tools/lessons.py
 
 bench: .venv/.bench ## race against stable-baselines3 (wants a quiet machine)
 	$(BIN)/python -m benchmarks
 
 lock: ## pin every package anew, from a fresh environment, in constraints.txt
 	$(PYTHON) -m venv --clear build/lock
-	build/lock/bin/python -m pip install -qq ".[dev,oracles,bench]"
+	build/lock/bin/python -m pip install -qq ".[dev,oracles,nbgrader,bench]"
 	build/lock/bin/python -m pip freeze --all --exclude pip --exclude async-rl-course > build/pins.txt
 	{ sed -n '/^#/p' constraints.txt; sed 's/+cpu$$//' build/pins.txt; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -50,7 +55,7 @@ clean: ## remove .venv and all caches; runs/ is kept
 
 .venv/.dev: .venv/.course
 	@echo "Installing what tests and checks need (under a minute, once) ..."
-	@$(INSTALL) -e ".[dev,oracles]"
+	@$(INSTALL) -e ".[dev,oracles,nbgrader]"
 	@touch $@
 
 .venv/.bench: .venv/.course

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -11,6 +13,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # There may be no screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+
+# `tests.autograders.support`, however pytest was started.
+if (root := str(Path(__file__).parent.parent)) not in sys.path:
+    sys.path.append(root)
+
+# The fixtures `student` and `rng`, and `--submission`.
+pytest_plugins = ["course.grading.plugin"]
 
 # A shared machine may stall for longer than any sensible limit on one example. In
 # CI the examples are the same each time, so that a red build can be repeated.

@@ -219,13 +219,17 @@ def test_ready_waits_for_functions(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
 
 
-def test_under_nbgrader_a_check_fails_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_nbgrader_a_check_fails_its_cell_and_leaves_no_file(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     for function in (stub(), late(), print):
         with pytest.raises(exercising.WrongAnswerError):
             course.check(function)
     course.check(right())
     assert not course.ready(right())
+    course.predict("00.2", "?", guess=1)
+    assert not file.exists()
 
 
 def test_status_and_next(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,8 +38,8 @@ PINS = {
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
 CONDA_SPECS = [spec for spec in CONDA["dependencies"] if isinstance(spec, str)]
 [PIP_LINES] = [spec["pip"] for spec in CONDA["dependencies"] if isinstance(spec, dict)]
-# The one package that has another name on conda-forge.
-PYPI_NAME = {"pytorch": "torch"}
+# The packages that have another name on conda-forge.
+PYPI_NAME = {"pytorch": "torch", "msgpack-python": "msgpack"}
 
 
 def test_version() -> None:

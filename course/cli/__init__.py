@@ -1,4 +1,4 @@
-"""The command line: `course train`, `compare`, `evaluate`, `watch`, `probe`, `doctor`.
+"""The command line: training and watching, and the lessons from a terminal.
 
 Exit status: 0 only for success, 1 for a failure (a goal that was not reached, a
 learner that failed), 2 for a mistake in the command, 130 after Ctrl-C. Every error
@@ -14,6 +14,7 @@ import os
 import click
 
 from course import __version__
+from course.cli.checking import check, hint, status
 from course.cli.errors import Commands
 from course.cli.playing import evaluate, watch
 from course.cli.tables import compare, doctor, probe
@@ -28,5 +29,8 @@ def main(debug: bool) -> None:
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # films are drawn off screen
 
 
-for command in (train, compare, evaluate, watch, probe, doctor):
+TRAINING = (train, compare, evaluate, watch, probe, doctor)
+LESSONS = (check, hint, status)
+
+for command in (*TRAINING, *LESSONS):
     main.add_command(command)

@@ -140,7 +140,7 @@ def agree(exercise: Exercise, left: Seen, right: Seen) -> bool:
     return (
         same(left.value, right.value, *tolerance)
         and all(
-            _same_gradient(left.gradients[name], right.gradients[name], tolerance)
+            _same_gradient(left.gradients.get(name), right.gradients[name], tolerance)
             for name in right.gradients
         )
         and left.changed.keys() == right.changed.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from course import returns
@@ -31,6 +32,7 @@ EPISODE_RETURN = Exercise(
     cases=[
         Case({"rewards": [1.0, 2.0, 3.0]}, "three rewards: 1 + 2 + 3"),
         Case({"rewards": [0.0, 0.0, -1.0]}, "a game that was lost at its end"),
+        Case({"rewards": [2.0, -1.0]}, "a gain and a loss: 2 − 1"),
         Case({"rewards": [5.0]}, "an episode of a single step"),
     ],
     draw=_draw_rewards,
@@ -55,6 +57,46 @@ def takes_the_mean(rewards: Tensor) -> Tensor:
 )
 def takes_the_last_reward(rewards: Tensor) -> Tensor:
     return rewards[-1]
+
+
+@EPISODE_RETURN.misconception(
+    "You left out the last reward. It is often the one that matters: a game is won or "
+    "lost at its end. Look at where your loop or your slice stops."
+)
+def leaves_out_the_last_reward(rewards: Tensor) -> Tensor:
+    return rewards[:-1].sum()
+
+
+@EPISODE_RETURN.misconception(
+    "You returned the number of steps. In CartPole, where every step pays 1, that is "
+    "the score by accident; elsewhere it is not."
+)
+def counts_the_steps(rewards: Tensor) -> Tensor:
+    return torch.tensor(float(len(rewards)))
+
+
+@EPISODE_RETURN.misconception(
+    "You returned a running total, one number for each step. The score is a single "
+    "number: the total when the episode is over."
+)
+def keeps_a_running_total(rewards: Tensor) -> Tensor:
+    return rewards.cumsum(0)
+
+
+@EPISODE_RETURN.misconception(
+    "You added up the gains and left out the losses. A negative reward counts as well: "
+    "it is how an environment says that something went wrong."
+)
+def counts_gains_only(rewards: Tensor) -> Tensor:
+    return rewards.clamp(min=0.0).sum()
+
+
+def _weighted(rewards: Tensor, weights: Tensor) -> Tensor:
+    return (rewards * weights).sum()
+
+
+def _steps(rewards: Tensor) -> Tensor:
+    return torch.arange(len(rewards), dtype=rewards.dtype)
 
 
 DISCOUNTED_RETURN = Exercise(
@@ -107,6 +149,65 @@ def discounts_the_first_reward(rewards: Tensor, gamma: float) -> Tensor:
 )
 def forgets_gamma(rewards: Tensor, gamma: float) -> Tensor:
     return rewards.sum()
+
+
+@DISCOUNTED_RETURN.misconception(
+    "Your weights grow instead of shrinking: you gave the last reward the weight 1 and "
+    "the first one the smallest. That happens when total = gamma * total + reward runs "
+    "from the first step to the last. What is near counts most."
+)
+def discounts_from_the_wrong_end(rewards: Tensor, gamma: float) -> Tensor:
+    return _weighted(rewards, gamma ** _steps(rewards).flip(0))
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You discounted every later reward once, however late it comes. Each step of "
+    "waiting costs one more factor γ: r₂ is multiplied by γ · γ."
+)
+def discounts_once(rewards: Tensor, gamma: float) -> Tensor:
+    return rewards[0] + gamma * rewards[1:].sum()
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You multiplied by γ · i where γ to the power i was meant: in Python that is "
+    "gamma**i. With the product, the first reward gets the weight 0."
+)
+def multiplies_where_a_power_was_meant(rewards: Tensor, gamma: float) -> Tensor:
+    return _weighted(rewards, gamma * _steps(rewards))
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You left out the last reward. Every reward of the episode is in the sum: look at "
+    "where your loop stops."
+)
+def stops_one_step_early(rewards: Tensor, gamma: float) -> Tensor:
+    return returns.discounted_return(rewards, gamma) - rewards[-1] * gamma ** (
+        len(rewards) - 1
+    )
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You returned the discounted rewards one by one. The return is their sum, a single "
+    "number."
+)
+def forgets_to_sum(rewards: Tensor, gamma: float) -> Tensor:
+    return rewards * gamma ** _steps(rewards)
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You took 1 − γ for the discount. γ is what is kept of a reward at each step, not "
+    "what is lost: with γ = 1 nothing is lost."
+)
+def takes_what_is_lost(rewards: Tensor, gamma: float) -> Tensor:
+    return returns.discounted_return(rewards, 1.0 - gamma)
+
+
+@DISCOUNTED_RETURN.misconception(
+    "You divided by the number of steps. The return is a sum, not a mean: an episode "
+    "of many good steps is worth more than a short one."
+)
+def averages(rewards: Tensor, gamma: float) -> Tensor:
+    return returns.discounted_return(rewards, gamma) / len(rewards)
 
 
 EXERCISES = (EPISODE_RETURN, DISCOUNTED_RETURN)

@@ -162,6 +162,10 @@ def same(left: Any, right: Any, rtol: float = 1e-4, atol: float = 1e-5) -> bool:
         )
     one, other = as_array(left), as_array(right)
     if one is None or other is None:
+        if isinstance(left, list) and isinstance(right, list):
+            return len(left) == len(right) and all(
+                same(*pair, rtol, atol) for pair in zip(left, right, strict=True)
+            )
         return bool(type(left) is type(right) and left == right)
     if one.size == other.size == 1:
         one, other = one.reshape(()), other.reshape(())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import os
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +25,7 @@ from course.notebook.progress import (
     load,
     now,
     progress_path,
+    under_nbgrader,
 )
 
 Function = Callable[..., Any]
@@ -315,11 +315,6 @@ def _name_of(function: Function) -> str:
             "function: write one with def and the name that the exercise gives."
         )
     return str(name)
-
-
-def under_nbgrader() -> bool:
-    """Whether nbgrader executes this notebook, to grade or to validate it."""
-    return "NBGRADER_EXECUTION" in os.environ
 
 
 def _try(exercise: Exercise, function: Function) -> Verdict:

@@ -40,14 +40,8 @@ def load(path: Path) -> tuple[Record, str]:
     Returns:
         `{"format", "course", "exercises", "predictions"}`, and "" or the sentence.
     """
-    new: Record = {
-        "format": FORMAT,
-        "course": __version__,
-        "exercises": {},
-        "predictions": {},
-    }
     if not path.exists():
-        return new, ""
+        return _new(), ""
     try:
         record = json.loads(path.read_text("utf-8"))
         if record["format"] == FORMAT:
@@ -61,7 +55,24 @@ def load(path: Path) -> tuple[Record, str]:
     while (aside := path.with_name(f"{path.stem}.{number}.old.json")).exists():
         number += 1
     path.rename(aside)
-    return new, f"{path.name} {why}: it was kept as {aside.name}, and a new one begins."
+    return (
+        _new(),
+        f"{path.name} {why}: it was kept as {aside.name}, and a new one begins.",
+    )
+
+
+def _new() -> Record:
+    return {
+        "format": FORMAT,
+        "course": __version__,
+        "exercises": {},
+        "predictions": {},
+    }
+
+
+def under_nbgrader() -> bool:
+    """Whether nbgrader executes this notebook, to grade or to validate it."""
+    return "NBGRADER_EXECUTION" in os.environ
 
 
 def change(edit: Callable[[Record], None]) -> str:
@@ -71,6 +82,9 @@ def change(edit: Callable[[Record], None]) -> str:
         "" or what went wrong, as a sentence: a full disk must not hide a verdict.
     """
     path = progress_path()
+    if under_nbgrader():  # which would hand the file on to other students
+        edit(_new())
+        return ""
     try:
         record, notice = load(path)
         edit(record)

@@ -1,0 +1,177 @@
+"""Reading a submission: its code cells, as text that Python can run.
+
+A notebook has been through many hands and programs, so nothing in it is relied upon:
+what is no text of a code cell is left out. Outputs are not looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LARGEST = 50 * 2**20  # bytes; a notebook with many figures has a few million
+MOST_CELLS = 2_000
+SILENT = frozenset(["check", "hint", "next", "predict", "solution", "status"])
+"""Calls of the course's that only talk to the student."""
+
+CELL_MARK = re.compile(r"^# ?%%(?![%\w])(.*)$", re.MULTILINE)
+TAGS = re.compile(r"tags=(\[[^\]]*\])")
+# The rest of such a cell is Python all the same; below any other `%%` it may not be.
+PYTHON_BELOW = frozenset(["time", "timeit", "capture", "prun"])
+
+
+class UnreadableError(Exception):
+    """The submission cannot be read; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One code cell.
+
+    Attributes:
+        number: Its place in the notebook, from 1, text cells counted too.
+        source: Its text.
+        tags: Such as "train".
+    """
+
+    number: int
+    source: str
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """As in a traceback."""
+        return f"<cell {self.number}>"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was handed in.
+
+    Attributes:
+        cells: Its code cells, in order.
+        lesson: What the notebook says it belongs to, such as "01_returns", or "".
+    """
+
+    cells: tuple[Cell, ...]
+    lesson: str = ""
+
+
+def read(path: Path) -> Submission:
+    """The code cells of a notebook, or of a script in the percent format.
+
+    Raises:
+        UnreadableError: The file is missing, too large, or not what its name says.
+    """
+    if path.suffix not in (".ipynb", ".py"):
+        raise UnreadableError(f"{path.name} is neither a notebook (.ipynb) nor a .py.")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UnreadableError(f"{path.name} has more than {LARGEST:,} bytes.")
+        text = path.read_text("utf-8-sig")  # Windows likes to put a mark in front
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{path.name} is not text in UTF-8.") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnreadableError(f"{path.name} cannot be opened: {reason}.") from error
+    if path.suffix == ".py":
+        return Submission(tuple(_percent_cells(text)))
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(
+            f"{path.name} is no notebook: it is not valid JSON."
+        ) from error
+    cells = content.get("cells") if isinstance(content, dict) else None
+    if not isinstance(cells, list):
+        raise UnreadableError(f"{path.name} is no notebook: it has no list of cells.")
+    if len(cells) > MOST_CELLS:
+        raise UnreadableError(f"{path.name} has more than {MOST_CELLS:,} cells.")
+    lesson = _inside(content, "metadata", "course", "lesson")
+    found = tuple(_code_cells(cells))
+    return Submission(found, lesson if isinstance(lesson, str) else "")
+
+
+def _code_cells(cells: list[Any]) -> Iterator[Cell]:
+    for number, cell in enumerate(cells, start=1):
+        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source")
+        if isinstance(source, list):
+            source = "".join(line for line in source if isinstance(line, str))
+        if isinstance(source, str):
+            tags = _inside(cell, "metadata", "tags")
+            names = tags if isinstance(tags, list) else []
+            yield Cell(
+                number, source, frozenset(tag for tag in names if isinstance(tag, str))
+            )
+
+
+def _inside(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _percent_cells(text: str) -> Iterator[Cell]:
+    """The code cells between `# %%` marks; a plain script is one cell."""
+    marks = list(CELL_MARK.finditer(text))
+    first = marks[0].start() if marks else len(text)
+    if text[:first].strip():
+        yield Cell(0 if marks else 1, text[:first])
+    for number, mark in enumerate(marks, start=1):
+        end = marks[number].start() if number < len(marks) else len(text)
+        if "[markdown]" in mark[1] or "[md]" in mark[1] or "[raw]" in mark[1]:
+            continue
+        tags = TAGS.search(mark[1])
+        names = re.findall(r"[\w-]+", tags[1]) if tags else []
+        yield Cell(number, text[mark.end() : end].strip("\n"), frozenset(names))
+
+
+def parsed(cell: Cell) -> ast.Module | None:
+    """The cell as Python, or None if there is nothing in it to run.
+
+    Nothing to run is: a cell tagged `train`, one that only calls `check`, `hint` and
+    the like, and one in another language (`%%bash`). IPython's magics and shell
+    lines are turned into calls of `get_ipython()`, which the worker answers with
+    nothing.
+
+    Raises:
+        SyntaxError: It is no Python.
+    """
+    if "train" in cell.tags:
+        return None
+    source = cell.source
+    if source.lstrip().startswith("%%"):
+        head, _, source = source.lstrip().partition("\n")
+        if head[2:].split(" ")[0].strip() not in PYTHON_BELOW:
+            return None
+    try:
+        tree = ast.parse(source, cell.name)
+    except SyntaxError:
+        tree = ast.parse(_without_magics(source), cell.name)
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SyntaxError(f"it cannot be read: {error}") from error
+    return None if all(_is_silent(line) for line in tree.body) else tree
+
+
+def _without_magics(source: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    manager = TransformerManager()  # type: ignore[no-untyped-call]
+    return manager.transform_cell(source)
+
+
+def _is_silent(line: ast.stmt) -> bool:
+    """Whether this line is a call such as `check(...)`, which needs no grading."""
+    return (
+        isinstance(line, ast.Expr)
+        and isinstance(line.value, ast.Call)
+        and isinstance(line.value.func, ast.Name)
+        and line.value.func.id in SILENT
+    )

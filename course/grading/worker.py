@@ -1,0 +1,254 @@
+"""The process that runs a student's code, and does nothing else.
+
+    python -m course.grading.worker
+
+It reads requests from its standard input and writes replies to its standard output
+(`protocol.py`), on copies of these that no print can reach. It holds no test and no
+grade. First it is sent a submission and runs its cells; then it is asked what a
+function shows for given arguments, and says so call by call. It ends with its judge.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import queue
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from course.exercises import EXERCISES
+from course.exercises.observe import Driver, Seen, observe_all
+from course.grading.notebook import Cell, UnreadableError, parsed, read
+from course.grading.protocol import ProtocolError, receive, send
+
+MOST_NOTES = 20
+LONGEST_NOTE = 500  # characters
+
+
+class Quiet:
+    """Takes any call and any attribute, and does nothing: `get_ipython()` here."""
+
+    def __getattr__(self, name: str) -> Quiet:
+        """Itself, whatever is asked for."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *_: Any, **__: Any) -> Quiet:
+        """Itself, whatever is given."""
+        return self
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """In the place of `check`, `hint`, `train` and others: grading needs none of it."""
+
+
+def not_now(*_: Any, **__: Any) -> bool:
+    """In the place of `ready`: no experiment is run while grading."""
+    return False
+
+
+def silence_the_course() -> None:
+    """Makes harmless whatever talks to the student, keeps a record, or trains."""
+    for module in (sys.modules["course"], quiet_notebook()):
+        for name in (*NOTEBOOK_NAMES, "train"):
+            setattr(module, name, nothing)
+        module.ready = not_now  # type: ignore[attr-defined]
+
+
+NOTEBOOK_NAMES = (
+    "check",
+    "climb",
+    "hint",
+    "next",
+    "predict",
+    "solution",
+    "status",
+    "train_live",
+)
+
+
+def quiet_notebook() -> types.ModuleType:
+    """A stand-in for `course.notebook`, which would import half of Jupyter."""
+    module = types.ModuleType("course.notebook")
+    module.__path__ = []
+    module.__dict__["__getattr__"] = _any_name
+    sys.modules[module.__name__] = module
+    return module
+
+
+def _any_name(name: str) -> Any:
+    if name.startswith("__"):  # Python itself asks every module for some of these
+        raise AttributeError(name)
+    return nothing
+
+
+def run_cells(
+    path: Path, skip: frozenset[int], seconds: float, replies: BinaryIO
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Runs the cells of a submission in order, in one namespace.
+
+    A cell that raises or takes too long is noted, and the next one runs. Before each
+    the judge is told its number, so that it knows which one ended the process.
+
+    Args:
+        path: The submission.
+        skip: Numbers of cells that are left out: they ended an earlier worker.
+        seconds: Time limit of one cell.
+        replies: Where the judge listens.
+
+    Returns:
+        The namespace, and what the judge is told of it.
+    """
+    try:
+        submission = read(path)
+    except UnreadableError as problem:
+        return {}, {"unreadable": str(problem)}
+    module = types.ModuleType("__main__")
+    # Functions are found by the name of their module: pickles, dataclasses.
+    sys.modules["__main__"] = module
+    namespace = module.__dict__
+    namespace |= {"get_ipython": Quiet(), "display": nothing}
+    notes: list[str] = []
+    places: dict[str, list[int]] = {}
+    for cell in submission.cells:
+        if cell.number in skip:
+            notes.append(f"Cell {cell.number} ended the whole process; it was skipped.")
+            continue
+        send(replies, {"cell": cell.number})
+
+        def run(function: Any, arguments: Any, cell: Cell = cell) -> Seen:
+            tree = parsed(cell)
+            if tree is not None:
+                _note_definitions(tree, cell.number, places)
+                _execute(tree, cell, namespace)
+            return Seen()
+
+        seen = observed(run, None, {}, seconds)
+        if seen.how == "raised":
+            where = f" ({seen.line})" if seen.line else ""
+            notes.append(f"Cell {cell.number} raised {seen.message}{where}.")
+        elif seen.how == "too_slow":
+            notes.append(f"Cell {cell.number} ran for more than {seconds:g} seconds.")
+    for name, cells in places.items():
+        if len(cells) > 1:
+            listed = ", ".join(map(str, cells))
+            notes.append(f"{name} is defined in the cells {listed}; the last counts.")
+    mine = {name: value for name, value in namespace.items() if _is_own(name, value)}
+    report = {
+        "functions": [name for name in EXERCISES if name in mine],
+        "lesson": submission.lesson[:LONGEST_NOTE],
+        "notes": [note[:LONGEST_NOTE] for note in notes[:MOST_NOTES]],
+    }
+    return mine, report
+
+
+def _is_own(name: str, value: Any) -> bool:
+    """Whether this is an answer; not one that was imported from the course."""
+    module = getattr(value, "__module__", None)
+    foreign = isinstance(module, str) and module.split(".")[0] == "course"
+    return name in EXERCISES and not foreign
+
+
+def _note_definitions(
+    tree: ast.Module, number: int, places: dict[str, list[int]]
+) -> None:
+    for line in tree.body:
+        if isinstance(line, ast.FunctionDef) and line.name in EXERCISES:
+            places.setdefault(line.name, []).append(number)
+
+
+def _execute(tree: ast.Module, cell: Cell, namespace: dict[str, Any]) -> None:
+    lines = cell.source.splitlines(keepends=True)
+    # So that a traceback can quote the student's own line.
+    linecache.cache[cell.name] = (len(cell.source), None, lines, cell.name)
+    exec(compile(tree, cell.name, "exec", dont_inherit=True), namespace)
+
+
+def observed(driver: Driver, function: Any, arguments: Any, seconds: float) -> Seen:
+    """What one call shows; nothing that it raises gets past this."""
+    try:
+        [seen] = observe_all(driver, function, [arguments], seconds)
+    except BaseException as error:  # KeyboardInterrupt, which `observe_all` lets by
+        seen = Seen("raised", message=type(error).__name__)
+    return seen
+
+
+def answer(
+    namespace: dict[str, Any], request: dict[str, Any], replies: BinaryIO
+) -> None:
+    """Makes the calls that are asked for, and sends what each of them showed."""
+    name = request["exercise"]
+    end = time.monotonic() + request["seconds"]
+    late = False
+    for number, arguments in enumerate(request["calls"]):
+        if name not in namespace:
+            seen = Seen("not_attempted")
+        elif late:
+            seen = Seen("too_slow")
+        else:
+            left = max(end - time.monotonic(), 0.01)
+            driver = EXERCISES[name].driver
+            seen = observed(driver, namespace[name], arguments, left)
+            late = seen.how == "too_slow"
+        reply = {"request": request["number"], "call": number}
+        try:
+            send(replies, reply | {"seen": vars(seen)})
+        except ProtocolError as problem:
+            seen = Seen("raised", message=f"ValueError: {problem}")
+            send(replies, reply | {"seen": vars(seen)})
+
+
+def separate_channels() -> tuple[BinaryIO, BinaryIO]:
+    """The judge's two pipes, on descriptors that no print and no child inherits.
+
+    After this 0, 1 and 2 lead nowhere: input is at its end, output is lost.
+    """
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return requests, replies
+
+
+def listen(requests: BinaryIO, waiting: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Passes requests on, and ends this process when there can be no more.
+
+    In a thread, so that a worker in the middle of an endless loop ends as well.
+    """
+    try:
+        while True:
+            waiting.put(receive(requests))
+    except ProtocolError:
+        os._exit(0)
+
+
+def main() -> None:
+    """Serves one judge until it is gone."""
+    requests, replies = separate_channels()
+    torch.set_num_threads(1)
+    silence_the_course()
+    waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(requests, waiting), daemon=True).start()
+    first = waiting.get()
+    namespace, report = run_cells(
+        Path(first["submission"]), frozenset(first["skip"]), first["seconds"], replies
+    )
+    send(replies, {"ready": report})
+    while True:
+        answer(namespace, waiting.get(), replies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,525 @@
+"""A submission in its worker: what it may do, and what that costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from processes import running_script, wait_until
+
+from course.exercises import EXERCISES
+from course.grading import notebook, session
+from course.grading.notebook import Cell, UnreadableError, parsed, read
+from course.grading.session import Session, SubmissionError
+from course.grading.student import (
+    CallFailedError,
+    NotAttemptedError,
+    Student,
+    lesson_in,
+    lesson_of,
+)
+
+RIGHT = """
+def discounted_return(rewards, gamma):
+    return sum(gamma**i * reward for i, reward in enumerate(rewards))
+"""
+NOISY = """
+def discounted_return(rewards, gamma):
+    warnings.warn("beware")
+    print("x" * 1000, flush=True)
+    os.write(1, b"x" * 1000)
+    total = 0.0
+    for reward in reversed(rewards):
+        total = reward + gamma * total
+    return total
+"""
+NO_DISCOUNT = "def discounted_return(rewards, gamma):\n    return rewards.sum()"
+
+
+def code(source: str, *tags: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "source": source.splitlines(keepends=True),
+        "metadata": {"tags": list(tags)},
+        "outputs": [],
+    }
+
+
+def write(path: Path, *cells: Any, **metadata: Any) -> Path:
+    """A notebook; a string is a code cell."""
+    made = [code(cell) if isinstance(cell, str) else cell for cell in cells]
+    content = {"cells": made, "metadata": metadata, "nbformat": 4}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def verdicts(path: Path) -> dict[str, Any]:
+    with Student(path) as student:
+        return {verdict.exercise.name: verdict for verdict in student.verdicts()}
+
+
+# What an honest student's notebook may hold
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
+    folder = tmp_path_factory.mktemp("honest")
+    trained = folder / "trained"
+    path = write(
+        folder / "my work.ipynb",
+        {"cell_type": "markdown", "source": "# Title"},
+        "import warnings\nfrom course import check, hint, predict, ready, train\n"
+        "from course.notebook import climb, train_live\n"
+        "import sys, os, dataclasses, pickle",
+        "%matplotlib inline\n!echo hello\nfiles = !ls\ndisplay(get_ipython().user_ns)",
+        "%%bash\nrm -rf nothing-at-all",
+        "%%time\ndef halve(x):\n    return x / 2",
+        "print('x' * 10**8)\nprint('x' * 10**6, file=sys.stderr)\nos.system('echo hi')",
+        "@dataclasses.dataclass\nclass Kept:\n    x: 'int'\n\n"
+        "assert pickle.loads(pickle.dumps(Kept(1))) == Kept(1)",
+        "def discounted_return(rewards, gamma):\n    raise NotImplementedError",
+        "check(discounted_return)\npredict('00.2', 'how much?', guess=3)",
+        "def (:",
+        "1 / 0",
+        "sys.exit(3)",
+        "raise KeyboardInterrupt",
+        "input('Your name?')",
+        code(f"open({str(trained)!r}, 'w')", "train"),
+        f"if ready(discounted_return):\n    open({str(trained)!r}, 'w')",
+        "train('a3c', 'CartPole-v1')",
+        NOISY,
+        "hint('discounted_return')",
+        {"cell_type": "code", "source": 7},
+        {"cell_type": "code"},
+        [],
+        7,
+        course={"lesson": "00_start"},
+    )
+    with Student(path) as student:
+        yield student
+    assert not trained.exists()
+
+
+def test_nothing_of_it_costs_a_mark(honest: Student) -> None:
+    found = {verdict.exercise.name: verdict for verdict in honest.verdicts()}
+    assert list(found) == ["episode_return", "discounted_return"]
+    assert found["discounted_return"].outcome == "passed"
+    assert found["episode_return"].outcome == "not_attempted"
+
+
+def test_what_went_wrong_is_noted_and_the_next_cell_runs(honest: Student) -> None:
+    kinds = ["SyntaxError", "ZeroDivisionError", "SystemExit", "KeyboardInterrupt"]
+    notes = honest.session.report.notes
+    assert [note.split(":")[0].split()[-1].strip(".") for note in notes] == [
+        *kinds,
+        "EOFError",
+        "counts",
+    ]
+    assert notes[-1].endswith("is defined in the cells 8, 18; the last counts.")
+    assert "Cell 11 raised ZeroDivisionError: division by zero (line 1" in notes[1]
+
+
+def test_a_function_can_be_called(honest: Student) -> None:
+    rewards = np.array([0.0, 0.0, 8.0])
+    assert honest.discounted_return(rewards, 0.5) == 2.0
+    assert honest.discounted_return(gamma=0.5, rewards=[4.0]) == 4.0
+    assert honest.gradients.discounted_return(rewards, 0.5) == {}
+    after = honest.changed.discounted_return(rewards, 0.5)
+    np.testing.assert_array_equal(after["rewards"], rewards)
+    with pytest.raises(NotAttemptedError, match="episode_return: not attempted"):
+        honest.episode_return(rewards)
+    with pytest.raises(AttributeError, match="There is no exercise 'discount'"):
+        honest.discount(rewards)
+    for values, named in (((1, 2, 3), {}), ((1, 2), {"gamma": 3}), ((), {"g": 1})):
+        with pytest.raises(TypeError, match=r"takes the arguments \['rewards', 'gamma"):
+            honest.discounted_return(*values, **named)
+    with pytest.raises(CallFailedError, match=r"it raised TypeError: .+ 'gamma'"):
+        honest.discounted_return(rewards)
+
+
+def test_inputs_are_drawn_afresh_or_from_a_generator(honest: Student) -> None:
+    once = honest.verdict("discounted_return")
+    assert honest.verdict("discounted_return") is once
+    again = honest.verdict("discounted_return", np.random.default_rng(0))
+    assert again is not once
+
+
+# Calls that end, or do not
+
+
+DEADLY = """
+import os, time
+def discounted_return(rewards, gamma):
+    if gamma == 1.0:
+        os._exit(0)
+    if gamma == 0.0:
+        raise ValueError("no discount\\n at all")
+    if gamma == -1.0:
+        while True:
+            pass
+    if gamma == -2.0:
+        while True:
+            try:
+                time.sleep(100)
+            except BaseException:
+                pass
+    if gamma == -3.0:
+        raise KeyboardInterrupt
+    if gamma == -4.0:
+        return 10**30
+    if gamma == -5.0:
+        return [0.0] * 10**7
+    if gamma == -6.0:
+        os.fork()
+        return 0.0
+    if gamma == -7.0:
+        for descriptor in range(3, 100):
+            try:
+                os.write(descriptor, b"\\x00\\x00\\x00\\x01\\x90")
+            except OSError:
+                pass
+    if gamma == -8.0:
+        os.closerange(3, 100)
+    if gamma == -9.0:
+        os.kill(os.getpid(), 19)  # stop, without an end
+    return sum(gamma**i * reward for i, reward in enumerate(rewards))
+"""
+
+
+@pytest.fixture(scope="module")
+def deadly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
+    path = tmp_path_factory.mktemp("deadly") / "00_start.ipynb"
+    write(path, DEADLY, "def episode_return(rewards):\n    while True: pass")
+    with Student(path, seconds=0.5) as student:
+        yield student
+
+
+@pytest.mark.parametrize(
+    ("gamma", "sentence"),
+    [
+        (1.0, "the call ended the whole process"),
+        (0.0, "it raised ValueError: no discount.*, at line 7"),
+        (-1.0, "still running after the time limit"),
+        (-2.0, "still running after the time limit"),
+        (-3.0, "it raised KeyboardInterrupt"),
+        (-4.0, "it raised ValueError: This cannot be sent"),
+        (-8.0, "the call ended the whole process"),
+        (-9.0, "still running after the time limit"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
+def test_a_bad_call_costs_itself_alone(
+    deadly: Student, gamma: float, sentence: str
+) -> None:
+    with pytest.raises(CallFailedError, match=sentence):
+        deadly.discounted_return([1.0, 1.0], gamma)
+    assert deadly.discounted_return([1.0, 1.0], 0.5) == 1.5
+
+
+def test_a_large_answer_is_an_answer(deadly: Student) -> None:
+    value = deadly.discounted_return([1.0], -5.0)
+    assert value == "<an object of type list>"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it cannot fork")
+@pytest.mark.parametrize("gamma", [-6.0, -7.0])
+def test_a_second_voice_is_not_believed(deadly: Student, gamma: float) -> None:
+    # A forked child answers as well, or the student's own code writes replies.
+    calls = [{"rewards": [1.0], "gamma": gamma}] * 4
+    assert len(deadly.session.seen("discounted_return", calls)) == 4
+    assert wait_until(lambda: works(deadly))
+
+
+def works(student: Student) -> bool:
+    try:
+        return bool(student.discounted_return([1.0, 1.0], 0.5) == 1.5)
+    except CallFailedError:
+        return False
+
+
+def test_the_calls_before_and_after_a_deadly_one_count(deadly: Student) -> None:
+    gammas = [0.5, 1.0, 0.25, 1.0, 0.5]
+    calls = [{"rewards": [1.0, 1.0], "gamma": gamma} for gamma in gammas]
+    seen = deadly.session.seen("discounted_return", calls)
+    assert [each.value for each in seen] == [1.5, None, 1.25, None, None]
+    assert {each.message for each in seen[3:]} == {session.ENDED}
+
+
+def test_a_deadly_answer_could_not_run(tmp_path: Path) -> None:
+    ends = "import os\ndef episode_return(rewards): os._exit(0)"
+    path = write(tmp_path / "00_start.ipynb", ends)
+    verdict = verdicts(path)["episode_return"]
+    assert verdict.outcome == "could_not_run"
+    assert "ended the whole process" in verdict.message[0]
+
+
+def test_an_endless_answer_could_not_run(deadly: Student) -> None:
+    verdict = deadly.verdict("episode_return")
+    assert verdict.outcome == "could_not_run"
+    assert "still running" in verdict.message[0]
+
+
+def test_the_whole_has_a_time_limit(
+    deadly: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "TOTAL_SECONDS", 0.0)
+    with pytest.raises(CallFailedError, match="time limit"):
+        deadly.discounted_return([1.0], 0.5)
+
+
+# Verdicts
+
+
+def test_a_misconception_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ada_00_start (2).py"
+    path.write_text(NO_DISCOUNT)
+    with Student(path) as student:
+        verdict = student.verdict("discounted_return")
+    assert verdict.misconceptions == ("forgets_gamma",)
+
+
+def test_an_answer_equal_to_everything_is_wrong(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "00_start.ipynb",
+        "class Equal:\n    def __eq__(self, other): return True\n"
+        "    def __array__(self, *_, **__): raise SystemExit",
+        "def discounted_return(rewards, gamma): return Equal()",
+        "from course.exercises.lesson_00_start import episode_return",
+    )
+    found = verdicts(path)
+    assert found["discounted_return"].outcome == "wrong"
+    assert "<an object of type Equal>" in found["discounted_return"].message[0]
+    # The course's own function is nobody's answer.
+    assert found["episode_return"].outcome == "not_attempted"
+
+
+def test_cells_that_end_the_process_are_skipped(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.ipynb", RIGHT, "import os\nos._exit(0)", "y = 1")
+    with Student(path) as student:
+        assert student.verdict("discounted_return").outcome == "passed"
+        notes = student.session.report.notes
+    assert notes == ("Cell 2 ended the whole process; it was skipped.",)
+
+
+def test_a_cell_has_a_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CELL_SECONDS", 0.2)
+    path = write(tmp_path / "x.ipynb", "while True: pass", RIGHT)
+    with Student(path) as student:
+        assert works(student)
+        assert student.session.report.notes == (
+            "Cell 1 ran for more than 0.2 seconds.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "cells", "sentence"),
+    [
+        ("START_SECONDS", 0.0, [], "still busy when starting after 0 seconds"),
+        ("MOST_DEADLY_CELLS", 0, ["import os", "os._exit(1)"], "its cell 2 runs"),
+    ],
+)
+def test_what_cannot_be_run_at_all_is_said(
+    setting: str,
+    value: float,
+    cells: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, setting, value)
+    path = write(tmp_path / "x.ipynb", *cells)
+    with Student(path) as student, pytest.raises(SubmissionError, match=sentence):
+        student.exercises()
+
+
+def test_an_unreadable_submission_is_said(tmp_path: Path) -> None:
+    refused = pytest.raises(SubmissionError, match="cannot be opened: No such file")
+    with Student(tmp_path / "x.ipynb") as student, refused:
+        student.verdict("episode_return")
+
+
+def test_a_submission_without_a_lesson_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.ipynb", "x = 1")
+    with Student(path) as student, pytest.raises(SubmissionError, match="has none of"):
+        student.exercises()
+
+
+def test_the_lesson_is_found_by_the_functions(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.ipynb", RIGHT)
+    with Student(path) as student:
+        assert student.exercises() == ["episode_return", "discounted_return"]
+
+
+@pytest.mark.parametrize("label", ["00_start", "Ada_00_start", "00_Start (2)"])
+def test_a_label_names_its_lesson(label: str) -> None:
+    assert lesson_in(label) == "lesson_00_start"
+
+
+@pytest.mark.parametrize("label", ["", "00", "100_start", "00_started", "start"])
+def test_another_label_names_none(label: str) -> None:
+    assert lesson_in(label) is None
+
+
+def test_each_exercise_has_a_lesson() -> None:
+    for name, exercise in EXERCISES.items():
+        assert lesson_of(name).split("_")[1] == exercise.number.split(".")[0]
+
+
+# What a worker says is not believed
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        [],
+        {"seen": {}},
+        {"seen": {"how": "passed"}},
+        {"seen": {"how": "returned", "gradients": [], "changed": {}}},
+        {"seen": {"how": "returned", "gradients": {}, "changed": 7}},
+        {"seen": {"how": ["returned"], "gradients": {}, "changed": {}}},
+    ],
+)
+def test_a_forged_answer_is_refused(reply: Any) -> None:
+    whole = reply | {"request": 1, "call": 0} if isinstance(reply, dict) else reply
+    with pytest.raises(session.WorkerGoneError):
+        session._seen(whole, 1, 0)
+
+
+def test_an_answer_to_another_call_is_refused() -> None:
+    seen = {"how": "returned", "gradients": {}, "changed": {}}
+    right = {"request": 1, "call": 0, "seen": seen | {"message": "a\x1b[2Jb" * 999}}
+    read_back = session._seen(right, 1, 0)
+    assert read_back.gradients["missing"] is None
+    assert read_back.message.startswith("a [2Jb")
+    assert len(read_back.message) <= session.LONGEST_TEXT
+    for wrong in ({"request": 2}, {"call": 1}, {"seen": None}):
+        with pytest.raises(session.WorkerGoneError):
+            session._seen(right | wrong, 1, 0)
+
+
+@pytest.mark.parametrize("reply", [None, {}, {"ready": 1}])
+def test_a_forged_report_is_refused(reply: Any) -> None:
+    with pytest.raises(session.WorkerGoneError):
+        session._report(reply)
+
+
+def test_a_report_is_read_with_care() -> None:
+    told = session._report({"ready": {"functions": [1], "lesson": 2, "notes": "a"}})
+    assert told == session.Report(("",), "", ())
+
+
+# Processes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is meant")
+def test_a_worker_ends_with_its_judge(tmp_path: Path) -> None:
+    endless = "def episode_return(rewards):\n    while True: pass"
+    path = write(tmp_path / "00_start.ipynb", endless)
+    source = (
+        "from course.grading.student import Student\n"
+        f"student = Student({str(path)!r}, seconds=500)\n"
+        "student.session.report\n"
+        "print(student.session._worker.process.pid, flush=True)\n"
+        "student.episode_return([1.0])\n"
+    )
+    with running_script(tmp_path / "judge.py", source) as judge:
+        assert judge.stdout is not None
+        worker = psutil.Process(int(judge.stdout.readline()))
+        time.sleep(0.3)
+        assert worker.is_running()
+        judge.kill()
+        assert wait_until(lambda: not worker.is_running())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it cannot fork")
+def test_what_a_worker_has_started_ends_with_it(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    cell = (
+        "import os, time\nchild = os.fork()\nif not child:\n    time.sleep(500)\n"
+        f"open({str(told)!r}, 'w').write(str(child))"
+    )
+    with Session(write(tmp_path / "x.ipynb", cell)) as running:
+        assert running.report.notes == ()
+        child = psutil.Process(int(told.read_text()))
+    gone = ("zombie", "dead")
+    assert wait_until(lambda: not child.is_running() or child.status() in gone)
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.ipynb", b"{", "not valid JSON"),
+        ("a.ipynb", b"[" * 10**6, "not valid JSON"),
+        ("a.ipynb", b"\xff\xfe", "not text in UTF-8"),
+        ("a.ipynb", b"[]", "no list of cells"),
+        ("a.ipynb", b'{"cells": {}}', "no list of cells"),
+        ("a.ipynb", json.dumps({"cells": [0] * 3000}).encode(), "2,000 cells"),
+        ("a.txt", b"", "neither a notebook"),
+        ("a.py", b" " * 200, "more than 100 bytes"),
+    ],
+)
+def test_what_is_no_submission_is_refused(
+    name: str,
+    content: bytes,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if "bytes" in sentence:
+        monkeypatch.setattr(notebook, "LARGEST", 100)
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UnreadableError, match=sentence):
+        read(path)
+
+
+def test_a_script_in_the_percent_format(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(
+        "\ufeff# header\n\n# %% [markdown]\n# Text\n\n# %%\nx = 1\n\n"
+        '# %% tags=["train", "slow"]\ny = 2\n#%%\n# %%time\nz = 3\n'
+    )
+    assert read(path).cells == (
+        Cell(0, "# header\n\n"),
+        Cell(2, "x = 1"),
+        Cell(3, "y = 2", frozenset(["train", "slow"])),
+        Cell(4, "# %%time\nz = 3"),
+    )
+    path.write_text("x = 1\n")
+    assert read(path).cells == (Cell(1, "x = 1\n"),)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(1, ""),
+        Cell(1, "# only a comment"),
+        Cell(1, "check(f)"),
+        Cell(1, "check(f)\nhint(f)\nstatus()"),
+        Cell(1, "x = 1", frozenset(["train"])),
+        Cell(1, "%%html\n<b>"),
+    ],
+)
+def test_a_cell_with_nothing_to_run(cell: Cell) -> None:
+    assert parsed(cell) is None
+
+
+def test_a_cell_that_no_parser_can_take() -> None:
+    with pytest.raises(SyntaxError):
+        parsed(Cell(1, "(" * 10**5))
+    with pytest.raises(SyntaxError):
+        parsed(Cell(1, "x = '\0'"))
