@@ -259,7 +259,7 @@ snapshot.picture(measured)
 # The numbers are medians over the rollouts; a tenth of them lies below the number in
 # brackets. Read them from the top.
 #
-# * With θ′ the gradient is always the true one, however many others write.
+# * With θ′ the gradient is the true one, however many others write: that is what θ′ is.
 # * Without it the usual rollout loses little: one update by others, which is what two
 #   learners of the same speed bring, hardly shows. With many learners the bad cases are
 #   bad.
@@ -411,9 +411,7 @@ if ready(lambda_returns, trace_update):
         for lam in (0.0, 0.5, 1.0)
     ]
     for view in views:
-        print(
-            f"lambda {view.lam}: forward and backward differ by {view.offline_gap:.0e}"
-        )
+        print(f"offline, lambda {view.lam}: they differ by {view.offline_gap:.0e}")
     display(eligibility_traces.picture(views))
     for step_size in (0.4, 0.2, 0.1, 0.05):
         view = eligibility_traces.compare(0.9, lambda_returns, trace_update, step_size)

@@ -121,12 +121,12 @@ if ready(log_probabilities):
 # with $A_i$ a **constant**: the critic must not learn from this loss.
 #
 # Below, REINFORCE is measured against the gradient with a baseline. In the units used
-# there, REINFORCE's noise is about 17.
+# there, REINFORCE's noise is about 18.
 
 # %%
 predict(
     "06.2",
-    "REINFORCE's noise is about 17. What is it with the exact V as a baseline?",
+    "REINFORCE's noise is about 18. What is it with the exact V as a baseline?",
     guess=None,
 )
 
@@ -165,7 +165,7 @@ check(policy_loss)
 #
 # The chain is a table, so the true gradient $g$ is known. **Noise** is the variance
 # of one episode's estimate (the trace of its covariance) and **bias²** the squared error
-# of its mean, both divided by $\Vert g \Vert^2$. Noise 17 means: average 17 episodes, and
+# of its mean, both divided by $\Vert g \Vert^2$. Noise 18 means: average 18 episodes, and
 # what is random is as long as the gradient itself. Two critics: the exact $V$, and one
 # that has learned only half of it, $V/2$.
 
@@ -446,7 +446,7 @@ if ready(log_probabilities, policy_loss, value_loss, entropy, a3c_loss):
 
 
 # %% tags=["train"]
-# About 25 seconds.
+# About 35 seconds.
 class TwoBodies(nn.Module):
     """An actor and a critic that share nothing."""
 
@@ -461,7 +461,9 @@ class TwoBodies(nn.Module):
 
 
 if ready(log_probabilities, policy_loss, value_loss, entropy, a3c_loss):
-    common = {"backend": "sequential", "workers": 1, "progress": False}
+    settings = {"backend": "sequential", "workers": 1, "progress": False}
+    settings |= {"total_steps": 8_000, "t_max": 10, "reward_scale": 1.0}
+    settings |= {"learning_rate": 0.01, "entropy_coef": 0.01}
     for name, algorithm, switch in (
         ("as it is", mine, {}),
         ("two bodies", mine.replace(make_network=TwoBodies), {}),
@@ -470,15 +472,8 @@ if ready(log_probabilities, policy_loss, value_loss, entropy, a3c_loss):
     ):
         scores = []
         for seed in range(3):
-            settings = {"t_max": 10, "learning_rate": 0.01, "entropy_coef": 0.01}
             result = course.train(
-                algorithm,
-                "course/Catch-v0",
-                seed=seed,
-                total_steps=8_000,
-                reward_scale=1.0,
-                **common,
-                **(settings | switch),
+                algorithm, "course/Catch-v0", seed=seed, **(settings | switch)
             )
             ends = [episode["return"] for episode in result.episode_returns[-200:]]
             scores.append(sum(ends) / len(ends))
@@ -492,7 +487,11 @@ if ready(log_probabilities, policy_loss, value_loss, entropy, a3c_loss):
     print(result)
 
 # %% [markdown]
-# SWITCH_TEXT
+# **The switches.** Each line has the mean return of the last 200 episodes for three
+# seeds. Where we ran it, A3C as it is came to 0.66, 0.83 and 0.75. Two bodies (at best
+# 0.45) and one-step returns (at best 0.01) were clearly behind after the same steps.
+# Without the bonus it was 0.20, 0.94 and 0.89: three seeds cannot say whether it helps
+# on Catch. We know of no such measurement of β in the paper.
 #
 # ## Bug hunt
 #

@@ -93,6 +93,12 @@ def test_errors_add_up_only_if_the_promised_action_is_executed(walks):
     assert np.abs(broken).max() > 1
 
 
+def test_errors_of_an_episode_that_is_cut_off_add_up_as_well():
+    into_the_corner = np.tile([3.0, 0.0, -1.0, 2.0], (48, 1))
+    left = cliff.unexplained(into_the_corner, resample=False, episodes=1)
+    np.testing.assert_allclose(left, 0.0, atol=1e-9)
+
+
 def test_a_path_that_runs_in_circles_ends():
     going_up = np.tile([0.0, -1.0, -1.0, -1.0], (48, 1))
     assert cliff.greedy_path(going_up) == [36, 24, 12, 0]

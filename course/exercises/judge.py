@@ -183,7 +183,7 @@ def _what_is_wrong(
     expected: Sequence[Seen],
     first: int,
 ) -> tuple[tuple[str, ...], int]:
-    """What any function may get wrong, or the property that fails; and on which call."""
+    """What any function may get wrong, or the property that fails; and which call."""
     if not agree(exercise, seen[0], seen[-1]) and seen[-1].how == "returned":
         text = (
             "It answered the same call differently the second time. Random numbers "

@@ -37,6 +37,7 @@ Targets = Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor]
 
 GAMMA = 1.0  # as in the book: an episode's return is minus its number of steps
 FALL = -100.0
+LONGEST = 1_000  # steps of an episode without learning: a table may lead in circles
 UP, RIGHT, DOWN = 0, 1, 2
 
 
@@ -240,7 +241,8 @@ def unexplained(
 
     With the table left as it is, Sarsa's errors r + Q(s', a') − Q(s, a) add up to the
     episode's return minus Q of its first step, for each Q(s', a') is added by one step
-    and taken away by the next. The difference is returned.
+    and taken away by the next. The difference is returned. An episode that leads in
+    circles is cut off after 1,000 steps; its last Q(s', a') stands for the rest.
 
     Args:
         q_values: `[S, A]`.
@@ -257,15 +259,17 @@ def unexplained(
         state, ended = environment.start, False
         action = _act(q_values[[state]], epsilon, rng)[0]
         errors, score, first = 0.0, 0.0, q_values[state, action]
-        while not ended:
+        following, steps = 0.0, 0
+        while not ended and steps < LONGEST:
             reward, ended = rewards[state, action], bool(ends[state, action])
             next_state = int(after[state, action])
             next_action = _act(q_values[[next_state]], epsilon, rng)[0]
             following = 0.0 if ended else q_values[next_state, next_action]
             errors += reward + following - q_values[state, action]
             score += reward
+            steps += 1
             if resample:
                 next_action = _act(q_values[[next_state]], epsilon, rng)[0]
             state, action = next_state, next_action
-        differences.append(errors - (score - first))
+        differences.append(errors - (score + following - first))
     return np.array(differences)

@@ -12,7 +12,7 @@ import pytest
 from course import exploration, losses
 from course import returns as reference
 from course.exercises import EXERCISES
-from course.exercises.exploring import LONG_SEED
+from course.exercises.lesson_03_one_step_q.exploring import LONG_SEED
 from tests.autograders.support import assert_close
 
 NOISE = 0.18  # about four standard deviations of a share

@@ -8,7 +8,7 @@ import torch
 
 from course import returns as reference
 from course.environments.tabular import epsilon_greedy_policy
-from course.exercises.sarsa_policy import expected_sarsa_targets
+from course.exercises.lesson_04_one_step_sarsa.policy import expected_sarsa_targets
 from tests.autograders.support import assert_close
 
 FIRST, SECOND = [1.0, 0.0], [0.0, 1.0]

@@ -1,4 +1,4 @@
-"""Exercise of lesson 06, last part: the whole objective of A3C.
+"""The whole objective of A3C.
 
 It is what a learner differentiates once for each rollout: Algorithm S3 of the paper
 with the entropy bonus of its section 4.
@@ -329,6 +329,3 @@ def divides_by_the_length(
 ) -> Tensor:
     loss = a3c_loss(net, rollout, gamma, value_coef, beta)
     return loss / len(rollout.rewards)
-
-
-EXERCISES = (A3C_LOSS,)

@@ -1,7 +1,5 @@
 """Exercises 04.2 and 04.3: the policy that acts, and the mean target under it."""
 
-# ruff: noqa: D103  (a misconception is described by its message)
-
 from __future__ import annotations
 
 from typing import Any

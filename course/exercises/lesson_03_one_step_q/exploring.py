@@ -4,7 +4,6 @@ Such a function is called many times and its answers are counted. Two right ones
 the generator differently, so their shares agree only up to noise; the tolerances below
 are about four of its standard deviations.
 """
-# ruff: noqa: D103  (a misconception is described by its message)
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Exercises of lesson 03 on learning: the targets of one-step Q, and its loss."""
 
-# ruff: noqa: D103  (a misconception is described by its message)
-
 from __future__ import annotations
 
 from typing import Any

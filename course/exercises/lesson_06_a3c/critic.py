@@ -1,4 +1,4 @@
-"""Exercises of lesson 06, second part: the critic's loss and the entropy bonus."""
+"""The critic's loss, and the entropy bonus."""
 
 from __future__ import annotations
 
@@ -262,6 +262,3 @@ def keeps_one_for_each_step(logits: Tensor) -> Tensor:
 )
 def stops_the_gradient(logits: Tensor) -> Tensor:
     return losses.entropy(logits).detach()
-
-
-EXERCISES = (VALUE_LOSS, ENTROPY)

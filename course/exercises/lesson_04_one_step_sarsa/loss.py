@@ -1,7 +1,5 @@
 """Exercise 04.4: the whole loss of one-step Sarsa, from networks and a rollout."""
 
-# ruff: noqa: D103  (a misconception is described by its message)
-
 from __future__ import annotations
 
 from typing import Any

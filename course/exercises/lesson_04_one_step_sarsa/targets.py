@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: Sarsa's target, the policy that acts, the whole loss."""
+"""Exercise 04.1: the targets of one-step Sarsa."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from torch import Tensor
 
 from course import returns
 from course.exercises.exercise import Case, Exercise
-from course.exercises.sarsa_loss import SARSA_LOSS
-from course.exercises.sarsa_policy import (
-    EXPECTED,
-    PROBABILITIES,
+from course.exercises.lesson_04_one_step_sarsa.policy import (
     TERMINAL_ROWS,
     draw_step_columns,
 )
@@ -177,6 +174,3 @@ def bootstraps_only_at_the_end(
     rewards: Tensor, ended: Tensor, next_q: Tensor, actions: Tensor, gamma: float
 ) -> Tensor:
     return rewards + gamma * _chosen(next_q, actions) * ended
-
-
-EXERCISES = (SARSA_TARGETS, PROBABILITIES, EXPECTED, SARSA_LOSS)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: one-step Q-learning, from exploring to the target network."""
+"""Exercises 03.2 and 03.6: along a straight line, and over a multiple."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 
 from course import exploration
 from course.exercises.exercise import Case, Exercise
-from course.exercises.exploring import EPSILON_GREEDY, SAMPLE_FINAL_EPSILON
-from course.exercises.q_learning import ONE_STEP_Q_LOSS, ONE_STEP_Q_TARGETS
 
 
 def _line(
@@ -260,13 +258,3 @@ def compares_remainders(
 )
 def counts_in_frames(previous_step: int, global_step: int, target_period: int) -> bool:
     return 4 * global_step // target_period > 4 * previous_step // target_period
-
-
-EXERCISES = (
-    EPSILON_GREEDY,
-    LINEAR_SCHEDULE,
-    SAMPLE_FINAL_EPSILON,
-    ONE_STEP_Q_TARGETS,
-    ONE_STEP_Q_LOSS,
-    TARGET_IS_DUE,
-)

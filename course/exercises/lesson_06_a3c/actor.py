@@ -1,7 +1,4 @@
-"""Exercises of lesson 06: what the actor and the critic learn from.
-
-The entropy bonus and the whole objective stand in `lesson_06_objective.py`.
-"""
+"""What the actor learns from: log probabilities and the policy loss."""
 
 from __future__ import annotations
 
@@ -290,6 +287,3 @@ def learns_only_from_success(log_probs: Tensor, advantages: Tensor) -> Tensor:
 )
 def returns_a_loss_for_each_step(log_probs: Tensor, advantages: Tensor) -> Tensor:
     return -(log_probs * advantages.detach())
-
-
-EXERCISES = (LOG_PROBABILITIES, POLICY_LOSS)
