@@ -21,9 +21,8 @@ from torch import Tensor
 from course import train
 from course.algorithms import A3C, ALGORITHMS, N_STEP_Q, Algorithm
 from course.environments.probes import ProbeActionReward
-from course.trainers import hogwild
 from course.trainers.result import TrainResult
-from course.trainers.start import start_method
+from course.trainers.start import start_method, without_main_module
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -238,7 +237,7 @@ def test_environments_known_only_here_reach_the_workers() -> None:
 
 def test_trainings_in_two_threads_keep_the_main_module() -> None:
     main = sys.modules["__main__"]
-    with hogwild._without_main_module():
+    with without_main_module():
         other = threading.Thread(target=run, args=("a3c", "hogwild"))
         other.start()
         other.join(0.2)  # it waits for its turn to hide the main module

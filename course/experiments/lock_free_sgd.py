@@ -33,8 +33,7 @@ import numpy.typing as npt
 from tqdm.auto import tqdm
 
 from course.plots import GREY, STYLES, Picture
-from course.trainers.hogwild import _without_main_module
-from course.trainers.start import ignoring_interrupts, start_early, start_method
+from course.trainers.start import start_early, start_method, starting_processes
 
 FloatArray = npt.NDArray[np.float64]
 Kind = Literal["sparse", "dense, mixed signs", "dense, one sign"]
@@ -322,7 +321,7 @@ def _together(
         ]
     try:
         # The learners are functions of this module: nobody's script is run again.
-        with _without_main_module(), ignoring_interrupts():
+        with starting_processes():
             for learner in learners:
                 learner.start()
         gates[0].wait(PATIENCE)

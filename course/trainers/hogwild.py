@@ -6,15 +6,11 @@ in the middle of anything can hold no lock that another one needs.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import multiprocessing
 import multiprocessing.connection
-import sys
-import threading
 import time
-import types
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -25,13 +21,11 @@ from course.algorithms import Algorithm
 from course.config import Config
 from course.shared import Shared
 from course.trainers.log import Batch
-from course.trainers.start import ignoring_interrupts, start_early, start_method
+from course.trainers.start import start_early, start_method, starting_processes
 from course.trainers.worker import Failure, run_worker
 
 LISTEN_SECONDS = 0.2
 GRACE_SECONDS = 30.0  # a rollout in a slow environment may take that long
-
-_main_module_lock = threading.Lock()
 
 
 def hogwild(
@@ -61,7 +55,7 @@ def hogwild(
     workers: dict[Any, tuple[int, BaseProcess]] = {}  # by the pipe's reading end
     processes: list[BaseProcess] = []
     try:
-        with _without_main_module(), ignoring_interrupts():
+        with starting_processes():
             for worker_id in range(config.workers):
                 reader, writer = context.Pipe(duplex=False)
                 process = context.Process(
@@ -123,20 +117,3 @@ def _receive(reader: Any) -> Any:
         return reader.recv()
     except (EOFError, OSError) as error:  # OSError: killed in mid-message
         return error if isinstance(error, EOFError) else EOFError()
-
-
-@contextlib.contextmanager
-def _without_main_module() -> Iterator[None]:
-    """Hides `__main__` while processes start.
-
-    Spawn would run the user's script again in every worker, which needs the
-    `if __name__ == "__main__"` that beginners forget. Our workers need nothing of
-    it: functions written there arrive by value.
-    """
-    with _main_module_lock:  # two trainings may start in two threads
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main

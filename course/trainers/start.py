@@ -15,7 +15,10 @@ import os
 import signal
 import sys
 import threading
+import types
 from collections.abc import Iterator
+
+_main_module_lock = threading.Lock()
 
 
 def start_method() -> str:
@@ -49,3 +52,27 @@ def ignoring_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def without_main_module() -> Iterator[None]:
+    """Hides `__main__` while processes start.
+
+    Spawn would run the user's script again in every worker, which needs the
+    `if __name__ == "__main__"` that beginners forget. Our workers need nothing of
+    it: functions written there arrive by value.
+    """
+    with _main_module_lock:  # two trainings may start in two threads
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def starting_processes() -> Iterator[None]:
+    """Around every `start()`: the new processes get no script and no Ctrl-C."""
+    with without_main_module(), ignoring_interrupts():
+        yield
