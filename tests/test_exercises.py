@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from course.exercises import EXERCISES, LESSONS, Exercise, Misconception
-from course.exercises.judge import show, try_out
+from course.exercises.judge import agree, show, try_out
 from course.exercises.observe import (
+    Seen,
     as_plain,
     calling,
     observe,
@@ -165,15 +166,84 @@ def test_nan_is_never_right(exercise: Exercise) -> None:
     assert verdict_of(exercise, nan).outcome in ("wrong", "could_not_run")
 
 
-@each_exercise
+def first_seen(exercise: Exercise) -> Seen:
+    return exercise.driver(exercise.reference, exercise.cases[0].arguments)
+
+
+RETURNS_A_TENSOR = [
+    exercise for exercise in ALL if isinstance(first_seen(exercise).value, np.ndarray)
+]
+
+
+@pytest.mark.parametrize("exercise", RETURNS_A_TENSOR, ids=lambda each: each.name)
 def test_a_wrong_shape_is_never_right(exercise: Exercise) -> None:
     def tall(*arguments: Any) -> Any:
         value = exercise.reference(*arguments)
-        return torch.as_tensor(value, dtype=torch.float32)[..., None].repeat(3, 1)
+        return torch.as_tensor(value)[..., None].repeat_interleave(3, -1)
 
-    outcome = verdict_of(exercise, tall).outcome
-    changes = exercise.number.startswith("02.") or "update" in exercise.name
-    assert outcome in ("wrong", "could_not_run") or (changes and outcome == "passed")
+    verdict = verdict_of(exercise, tall)
+    assert verdict.outcome == "wrong"
+    assert "returned the shape" in verdict.message[0]
+
+
+def test_most_exercises_return_tensors() -> None:
+    assert len(RETURNS_A_TENSOR) > 15
+
+
+@each_exercise
+@pytest.mark.parametrize("value", [0.0, 1.0, True, False, "A.read", []])
+def test_a_constant_is_wrong_and_no_misconception_unless_it_is_one(
+    exercise: Exercise, value: Any
+) -> None:
+    def constant(*arguments: Any) -> Any:
+        return value
+
+    verdict = verdict_of(exercise, constant)
+    assert verdict.outcome != "passed"
+    for name in verdict.misconceptions:  # then it must be the same on every call
+        [known] = [each for each in exercise.misconceptions if each.name == name]
+        calls = exercise.calls(np.random.default_rng(0))
+        for call in calls:
+            mine, its = (
+                observe(exercise.driver, function, call.arguments)
+                for function in (constant, known.function)
+            )
+            assert agree(exercise, mine, its)
+
+
+def test_a_list_of_tensors_keeps_its_gradient() -> None:
+    def log_probabilities(logits: torch.Tensor, actions: torch.Tensor) -> Any:
+        rows = zip(logits, actions, strict=True)
+        return [torch.log_softmax(row, -1)[action] for row, action in rows]
+
+    exercise = EXERCISES["log_probabilities"]
+    assert verdict_of(exercise, log_probabilities).outcome == "passed"
+
+
+def test_what_torch_has_not_implemented_is_no_stub() -> None:
+    def discounted_return(rewards: torch.Tensor, gamma: float) -> torch.Tensor:
+        return torch.softmax(rewards.long(), -1)
+
+    verdict = verdict_of(FIRST, discounted_return)
+    assert verdict.outcome == "could_not_run"
+    assert "torch.softmax(rewards.long(), -1)" in verdict.message[0]
+
+
+def test_an_exception_that_cannot_be_printed_is_only_a_failure() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def mute(rewards: torch.Tensor, gamma: float) -> torch.Tensor:
+        raise MuteError
+
+    verdict = verdict_of(FIRST, mute)
+    assert "It raised MuteError: (without a message)" in verdict.message[0]
+
+
+def test_a_long_answer_is_cut() -> None:
+    verdict = verdict_of(FIRST, lambda *_: "x" * 10**7)
+    assert len(show(verdict.returned.value)) < 500
 
 
 FIRST = EXERCISES["discounted_return"]
@@ -213,14 +283,20 @@ def test_a_property_shows_the_case_that_breaks_it() -> None:
     assert verdict.case.arguments["gamma"] == 1.0
 
 
-def test_right_and_wrong_together_are_told_apart() -> None:
-    # On every case but one it discounts the first reward; there it is worse.
-    def mixed(rewards: torch.Tensor, gamma: float) -> torch.Tensor:
-        value = gamma * FIRST.reference(rewards, gamma)
-        return value + 100 if gamma == 1.0 else value
+def test_a_misconception_is_named_beside_another_fault() -> None:
+    exercise = EXERCISES["one_step_targets"]
+    [known] = [
+        each
+        for each in exercise.misconceptions
+        if each.name == "bootstraps_through_the_end"
+    ]
 
-    verdict = verdict_of(FIRST, mixed)
-    assert verdict.misconceptions == ("discounts_the_first_reward",)
+    def mixed(*arguments: Any) -> Any:
+        *_, gamma = arguments
+        return known.function(*arguments) + (100 if gamma == 0.0 else 0)
+
+    verdict = verdict_of(exercise, mixed)
+    assert verdict.misconceptions == ("bootstraps_through_the_end",)
     assert "something else" in verdict.message[-1]
 
 
@@ -324,7 +400,28 @@ def test_the_time_limit_strikes_only_in_the_call_and_is_put_back() -> None:
     assert seen.how == "too_slow"
     assert "time.sleep(10)" in seen.line
     assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_somebody_elses_alarm_goes_on() -> None:
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 1000.0)  # pytest-timeout's own
+    try:
+        verdict_of(FIRST, FIRST.reference)
+        after, _ = signal.getitimer(signal.ITIMER_REAL)
+        assert 900.0 < after <= 1000.0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def test_windows_has_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "setitimer")
+
+    def endless(*arguments: Any) -> Any:
+        while True:
+            pass
+
+    verdict = try_out(FIRST, endless, np.random.default_rng(0), seconds=0.1)
+    assert "still running" in verdict.message[0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_off_the_main_thread_there_is_no_limit() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 import course
@@ -201,7 +204,8 @@ def test_guesses_may_be_anything_plain(capsys: pytest.CaptureFixture[str]) -> No
     import numpy as np
     import torch
 
-    for guess in ("Sarsa", True, [1.0, "a"], np.float32(2), torch.ones(2), {"a": 1}):
+    nested = {"a": np.ones(2), "b": [1, "c"]}
+    for guess in ("Sarsa", True, [1.0, "a"], np.float32(2), torch.ones(2), nested):
         course.predict(f"x{guess}", "?", guess=guess)
         course.predict(f"x{guess}", happened=guess)
         assert "It came as you guessed" in capsys.readouterr().out
@@ -217,6 +221,17 @@ def test_ready_waits_for_functions(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert course.ready(function)
     assert capsys.readouterr().out == ""
+
+
+def test_ready_looks_again_when_a_helper_has_been_mended() -> None:
+    power = 1
+
+    def discounted_return(rewards: Any, gamma: Any) -> Any:
+        return gamma**power * right()(rewards, gamma)
+
+    assert not course.ready(discounted_return)
+    power = 0
+    assert course.ready(discounted_return)
 
 
 def test_under_nbgrader_a_check_fails_its_cell_and_leaves_no_file(
@@ -269,7 +284,7 @@ def test_a_file_of_another_version_is_set_aside(
     for number in (1, 2):
         file.write_bytes(content)
         course.check(right())
-        assert "it was kept as" in " ".join(capsys.readouterr().out.split())
+        assert "it is kept as" in " ".join(capsys.readouterr().out.split())
         aside = file.with_name(f"progress.{number}.old.json")
         assert aside.read_bytes() == content
     assert record(file)["format"] == progress.FORMAT
@@ -291,13 +306,83 @@ def test_what_a_later_version_adds_is_kept(file: Path) -> None:
     assert after["exercises"]["discounted_return"]["outcome"] == "passed"
 
 
-def test_an_edited_file_cannot_break_the_table(file: Path) -> None:
-    file.write_text(
-        '{"format": 1, "predictions": {}, '
-        '"exercises": {"discounted_return": {"outcome": "brilliant"}}}',
-        "utf-8",
-    )
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"outcome": "brilliant"},
+        {"outcome": []},
+        {"attempts": "many", "hints": None},
+        {"misconceptions": None},
+        [],
+        None,
+    ],
+)
+def test_an_edited_file_breaks_nothing(edited: Any, file: Path) -> None:
+    content = {
+        "format": 1,
+        "exercises": {"discounted_return": edited},
+        "predictions": {"a": {"happened": 1}, "b": 7},
+    }
+    file.write_text(json.dumps(content), "utf-8")
     course.status()
+    course.next()
+    course.check(late())
+    course.hint("discounted_return")
+    course.predict("a", happened=2)
+    course.predict("b", "?", guess=2)
+    assert record(file)["exercises"]["discounted_return"]["attempts"] == 1
+
+
+def test_a_deep_file_is_set_aside(file: Path) -> None:
+    file.write_text("[" * 100_000, "utf-8")
+    course.status()
+    course.check(right())
+    assert file.with_name("progress.1.old.json").exists()
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.mkdir()  # even the administrator cannot read a folder as a file
+    course.status()
+    assert "could not be read" in capsys.readouterr().out
+    course.predict("a", "?", guess=2)
+    assert "was not saved" in " ".join(capsys.readouterr().out.split())
+    assert file.is_dir()
+
+
+HAMMER = """
+import sys
+from course.notebook.progress import change, exercise_record
+
+def edit(record):
+    exercise_record(record, sys.argv[1])["attempts"] += 1
+
+for _ in range(100):
+    assert change(edit) == ""
+"""
+
+
+def test_two_notebooks_lose_nothing(file: Path) -> None:
+    both = [
+        subprocess.Popen([sys.executable, "-c", HAMMER, name]) for name in ("a", "b")
+    ]
+    assert [each.wait(60) for each in both] == [0, 0]
+    kept = record(file)["exercises"]
+    assert (kept["a"]["attempts"], kept["b"]["attempts"]) == (100, 100)
+    leftovers = {path.name for path in file.parent.iterdir()}
+    assert leftovers <= {"progress.json", "progress.json.lock"}
+
+
+def test_a_notebook_that_hangs_does_not_hold_up_the_others(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    with filelock.FileLock(f"{file}.lock"):
+        course.check(right())
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Passed" in text
+    assert "another notebook holds it" in text
 
 
 def test_a_full_disk_does_not_hide_the_verdict(

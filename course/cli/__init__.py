@@ -9,7 +9,9 @@ Heavy modules are imported inside the commands, so that `course --help` is quick
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 
 import click
 
@@ -27,6 +29,9 @@ from course.cli.training import train
 def main(debug: bool) -> None:
     """Asynchronous methods for deep reinforcement learning."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # films are drawn off screen
+    for stream in (sys.stdout, sys.stderr):  # a Windows pipe may know no γ and no ✔
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 TRAINING = (train, compare, evaluate, watch, probe, doctor)

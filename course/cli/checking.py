@@ -27,7 +27,8 @@ folder_option = click.option(
 def check(file: Path, names: Sequence[str]) -> None:
     """Check the answers in the notebook (.ipynb) or script (.py) FILE.
 
-    Checks the functions NAMEs, or all that the file's lesson asks for.
+    Checks the functions NAMEs, or all that the file's lesson asks for, and records
+    the outcome in the progress.json beside FILE, as the notebook itself does.
     """
     click.echo(f"Running the cells of {file.name} ...", err=True)
     from course.config import require_known
@@ -35,14 +36,19 @@ def check(file: Path, names: Sequence[str]) -> None:
     from course.grading.session import SubmissionError
     from course.grading.student import Student
     from course.notebook.display import verdict_text
+    from course.notebook.exercising import record_verdict
 
     for name in names:
         require_known(name, list(EXERCISES), "exercise")
     passed = []
-    with Student(file) as student:
+    file = file.resolve()  # the progress is kept beside it, as by the notebook
+    with Student(file) as student, contextlib.chdir(file.parent):
         try:
             for verdict in student.verdicts(names):
                 click.echo(verdict_text(verdict))
+                notice = record_verdict(verdict)
+                if notice:
+                    click.echo(f"Note: {notice}", err=True)
                 passed.append(verdict.outcome == "passed")
             for note in student.session.report.notes:
                 click.echo(f"Note: {note}", err=True)
@@ -73,19 +79,23 @@ def hint(name: str, folder: Path | None) -> None:
 @folder_option
 @json_option
 def status(folder: Path | None, as_json: bool) -> None:
-    """Show how far you are: every exercise, its outcome, attempts and hints."""
+    """Show how far you are: every exercise, its outcome, attempts and hints.
+
+    With --json that is everything that is kept, predictions as well.
+    """
     from course.notebook.exercising import status as show_status
     from course.notebook.exercising import status_rows
-    from course.notebook.progress import load, progress_path
+    from course.notebook.progress import load
 
     with contextlib.chdir(folder or _folder()):
         if not as_json:
             show_status()
             return
-        record, notice = load(progress_path())
+        record, notice = load()
     if notice:
         click.echo(f"Note: {notice}", err=True)
-    click.echo(json.dumps(status_rows(record), ensure_ascii=False))
+    whole = {**record, "exercises": status_rows(record)}
+    click.echo(json.dumps(whole, ensure_ascii=False))
 
 
 def _folder() -> Path:

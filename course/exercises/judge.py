@@ -16,6 +16,7 @@ import numpy as np
 from course.exercises.exercise import Arguments, Case, Exercise, Misconception
 from course.exercises.observe import SECONDS, Seen, as_array, observe_all, same
 
+LONGEST = 400  # characters of a value that is no array
 Outcome = Literal["passed", "not_attempted", "misconception", "wrong", "could_not_run"]
 
 
@@ -111,21 +112,32 @@ def diagnose(
     """The misconceptions that show what was seen, wherever they are wrong.
 
     Returns:
-        Those that agree on every call; or else those that agree wherever they differ
-        from the right answer, on two calls at least. And whether it is the former.
+        Those that agree on every call. Or else those that agree wherever they differ
+        from the right answer, on two calls at least, if on most of the others the
+        answer is right. And whether it is the former.
     """
     exact, partial = [], []
+    right = [agree(exercise, *pair) for pair in zip(seen, expected, strict=True)]
+    # An answer that is always the same has thought nothing of what it agrees with.
+    varies = not all(agree(exercise, seen[0], each) for each in seen)
     for misconception in exercise.misconceptions:
         shows = _observed(exercise, misconception.function, calls)
         matches = [agree(exercise, *pair) for pair in zip(seen, shows, strict=True)]
-        differs = [
-            not agree(exercise, *pair) for pair in zip(expected, shows, strict=True)
-        ]
         if all(matches):
             exact.append(misconception)
+            continue
         # The last call repeats the first, so it counts for nothing here.
-        elif sum(differs[:-1]) >= 2 and all(
-            match for match, differ in zip(matches, differs, strict=True) if differ
+        differs = [
+            i
+            for i in range(len(calls) - 1)
+            if not agree(exercise, expected[i], shows[i])
+        ]
+        others = [i for i in range(len(calls) - 1) if i not in differs]
+        if (
+            varies
+            and len(differs) >= 2
+            and all(matches[i] for i in differs)
+            and 2 * sum(right[i] for i in others) >= len(others)
         ):
             partial.append(misconception)
     return exact or partial, bool(exact)
@@ -264,7 +276,8 @@ def show(value: Any) -> str:
         return ", ".join(f"{name} {show(each)}" for name, each in value.items())
     array = as_array(value)
     if array is None:
-        return repr(value)
+        text = repr(value)
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
     if array.ndim == 0:
         return f"{array.item():.6g}" if array.dtype.kind == "f" else str(array.item())
     return np.array2string(

@@ -24,7 +24,7 @@ from course.notebook.progress import (
     exercise_record,
     load,
     now,
-    progress_path,
+    prediction_record,
     under_nbgrader,
 )
 
@@ -56,9 +56,17 @@ def check(function: Function) -> None:
             raise WrongAnswerError(str(problem)) from None
         return
     verdict = _try(exercise, function)
+    notice = record_verdict(verdict)
+    put(verdict_box(verdict, [_what_now(verdict), notice]))
+    if under_nbgrader() and verdict.outcome != "passed":
+        raise WrongAnswerError(verdict_text(verdict))
+
+
+def record_verdict(verdict: Verdict) -> str:
+    """Counts an attempt; returns "" or what the student should know of the file."""
 
     def note(record: Record) -> None:
-        kept = exercise_record(record, exercise.name)
+        kept = exercise_record(record, verdict.exercise.name)
         if verdict.outcome != "not_attempted":
             kept["attempts"] += 1
         for name in verdict.misconceptions:
@@ -70,10 +78,7 @@ def check(function: Function) -> None:
         if verdict.outcome == "passed":
             kept.setdefault("passed_at", now())
 
-    notice = change(note)
-    put(verdict_box(verdict, [_what_now(verdict), notice]))
-    if under_nbgrader() and verdict.outcome != "passed":
-        raise WrongAnswerError(verdict_text(verdict))
+    return change(note)
 
 
 def hint(function: Function | str) -> None:
@@ -164,11 +169,11 @@ def predict(
         guess: Your guess; None records nothing yet.
         happened: What the code gave.
     """
-    kept: Record = {}
+    kept: Record = {"guess": None}
 
     def note(record: Record) -> None:
         nonlocal kept
-        kept = record["predictions"].setdefault(number, {"guess": None})
+        kept = prediction_record(record, number)
         if question is not None and "happened" not in kept:
             kept["question"] = question
         if guess is not None and "happened" not in kept:
@@ -207,7 +212,8 @@ def ready(*functions: Function) -> bool:
     for function in functions:
         exercise = find(function)
         before = _verdicts.get(exercise.name)
-        if before is None or before[0] is not function:
+        # Only a pass is remembered: a function may call another that was mended.
+        if before is None or before[0] is not function or before[1] != "passed":
             _try(exercise, function)
         if _verdicts[exercise.name][1] != "passed":
             missing.append(f"{exercise.number} {exercise.name}")
@@ -219,7 +225,7 @@ def ready(*functions: Function) -> bool:
 
 def status() -> None:
     """Shows how far you are: every exercise, its outcome, attempts and hints."""
-    record, notice = load(progress_path())
+    record, notice = load()
     rows = [
         (
             f"{HEADS[row['outcome']][0]} {row['number']} {row['name']}",
@@ -229,7 +235,11 @@ def status() -> None:
         for row in status_rows(record)
     ]
     passed = sum(row["outcome"] == "passed" for row in status_rows(record))
-    guesses = [each for each in record["predictions"].values() if "happened" in each]
+    predictions = [
+        prediction_record({"predictions": {**record["predictions"]}}, number)
+        for number in record["predictions"]
+    ]
+    guesses = [each for each in predictions if "happened" in each]
     right = sum(same(each["guess"], each["happened"]) for each in guesses)
     summary = f"{passed} of {len(rows)} exercises passed."
     if guesses:
@@ -251,7 +261,7 @@ def status_rows(record: Record) -> list[dict[str, Any]]:
 
 def next() -> None:
     """Says which exercise comes next."""
-    record, notice = load(progress_path())
+    record, notice = load()
     put(Box("What comes next", [next_text(record), notice]))
 
 
@@ -341,4 +351,6 @@ def _plain(value: Any) -> Any:
         return plain.tolist()
     if isinstance(plain, list):
         return [_plain(each) for each in plain]
+    if isinstance(plain, dict):
+        return {name: _plain(each) for name, each in plain.items()}
     return plain

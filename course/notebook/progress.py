@@ -14,11 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from course import __version__
 from course.trainers.result import write_whole
 
 FORMAT = 1
 FILE = "progress.json"
+PATIENCE = 5.0  # seconds to wait for another notebook
 
 Record = dict[str, Any]
 
@@ -31,34 +34,33 @@ def progress_path() -> Path:
     return Path(os.environ.get("COURSE_PROGRESS") or FILE)
 
 
-def load(path: Path) -> tuple[Record, str]:
-    """The record, and a sentence if there is something that the student should know.
+def load() -> tuple[Record, str]:
+    """The record, and "" or a sentence that says why it is an empty one.
 
-    A file of another format, or one that is broken, gets another name, and a new
-    record begins.
-
-    Returns:
-        `{"format", "course", "exercises", "predictions"}`, and "" or the sentence.
+    The record is `{"format", "course", "exercises", "predictions"}`.
     """
+    path = progress_path()
+    try:
+        record, why = _read(path)
+    except OSError as problem:
+        record, why = _new(), f"could not be read ({problem.strerror})"
+    return record, f"{path.name} {why}." if why else ""
+
+
+def _read(path: Path) -> tuple[Record, str]:
+    """The record, and "" or why the file's content cannot be used."""
     if not path.exists():
         return _new(), ""
     try:
         record = json.loads(path.read_text("utf-8"))
-        if record["format"] == FORMAT:
-            exercises, predictions = record["exercises"], record["predictions"]
-            if isinstance(exercises, dict) and isinstance(predictions, dict):
-                return record, ""
-        why = f"has the format {record['format']!r}, this version writes {FORMAT}"
-    except (ValueError, KeyError, TypeError):
-        why = "could not be read"
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.{number}.old.json")).exists():
-        number += 1
-    path.rename(aside)
-    return (
-        _new(),
-        f"{path.name} {why}: it was kept as {aside.name}, and a new one begins.",
-    )
+        if record["format"] != FORMAT:
+            text = f"has the format {record['format']!r}, this version writes {FORMAT}"
+            return _new(), text
+        if all(isinstance(record[part], dict) for part in ("exercises", "predictions")):
+            return record, ""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return _new(), "is not a progress file that can be read"
 
 
 def _new() -> Record:
@@ -78,25 +80,48 @@ def under_nbgrader() -> bool:
 def change(edit: Callable[[Record], None]) -> str:
     """Reads the record, lets `edit` change it, and writes it whole.
 
+    Two notebooks take turns. A file of another format, or one that is broken, gets
+    another name, and a new record begins.
+
     Returns:
-        "" or what went wrong, as a sentence: a full disk must not hide a verdict.
+        "" or what the student should know: a full disk must not hide a verdict.
     """
     path = progress_path()
     if under_nbgrader():  # which would hand the file on to other students
         edit(_new())
         return ""
     try:
-        record, notice = load(path)
-        edit(record)
-        record["course"] = __version__
-        write_whole(path, json.dumps(record, indent=1, ensure_ascii=False).encode())
-    except OSError as problem:
-        return f"Your progress was not saved to {path} ({problem.strerror})."
+        with filelock.FileLock(f"{path}.lock", timeout=PATIENCE):
+            record, why = _read(path)
+            notice = ""
+            if why:
+                aside = _set_aside(path)
+                notice = f"{path.name} {why}: it is kept as {aside}, a new one begins."
+            edit(record)
+            record["course"] = __version__
+            text = json.dumps(record, indent=1, ensure_ascii=False)
+            write_whole(path, text.encode("utf-8", "replace"))
+    except (OSError, filelock.Timeout) as problem:
+        reason = getattr(problem, "strerror", None) or "another notebook holds it"
+        return f"Your progress was not saved to {path} ({reason})."
     return notice
 
 
+def _set_aside(path: Path) -> str:
+    """Gives the file a name that is still free, and returns that."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.{number}.old.json")).exists():
+        number += 1
+    path.rename(aside)
+    return aside.name
+
+
 def exercise_record(record: Record, name: str) -> Record:
-    """What is kept of one exercise; changes to it are changes to the record."""
+    """What is kept of one exercise; changes to it are changes to the record.
+
+    What somebody has edited into another form counts as not there.
+    """
+    kept: Record = _dict_in(record["exercises"], name)
     fresh = {
         "outcome": "not_attempted",
         "attempts": 0,
@@ -104,10 +129,24 @@ def exercise_record(record: Record, name: str) -> Record:
         "solution": "hidden",
         "misconceptions": {},
     }
-    kept: Record = record["exercises"].setdefault(name, {})
     for key, value in fresh.items():
-        kept.setdefault(key, value)
+        if type(kept.get(key)) is not type(value):
+            kept[key] = value
     return kept
+
+
+def prediction_record(record: Record, number: str) -> Record:
+    """What is kept of one prediction: `guess`, `question`, and later `happened`."""
+    kept: Record = _dict_in(record["predictions"], number)
+    kept.setdefault("guess", None)
+    return kept
+
+
+def _dict_in(parent: Record, key: str) -> Record:
+    if not isinstance(parent.get(key), dict):
+        parent[key] = {}
+    child: Record = parent[key]
+    return child
 
 
 def now() -> str:

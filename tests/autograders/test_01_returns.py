@@ -68,6 +68,7 @@ def test_a_single_step_and_nothing_changed(student):
 def test_a_true_end_is_worth_nothing(student):
     for value in (5.0, -5.0):
         assert_close(student.bootstrap_value(np.float32(value), np.True_), 0.0)
+    assert_close(student.bootstrap_value(np.float32(5.0), np.False_), 5.0)
 
 
 @pytest.mark.points(2)
@@ -96,5 +97,6 @@ def test_any_advantages(student, rng):
 @pytest.mark.hint("The advantage is a constant: detach the values.")
 def test_no_gradient_reaches_the_values(student, rng):
     returns, values = rng.normal(size=(2, 5))
+    assert_close(student.advantages(returns, values), returns - values)
     flow = student.gradients.advantages(returns, values)["values"]
     assert flow is None or not np.any(flow)

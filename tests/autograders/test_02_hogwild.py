@@ -40,11 +40,17 @@ def test_a_learner_alone_is_never_late(student):
 def test_two_interleaved_learners(student):
     twice = "A.pull B.pull A.push B.push A.pull B.pull B.push A.push"
     assert_close(student.lags(events_of(twice)), [0, 1, 0, 1])
+    # B pushes after A has computed its gradient, and before A pushes it.
+    late = "A.pull A.compute B.pull B.compute B.push A.push"
+    assert_close(student.lags(events_of(late)), [0, 1])
 
 
 @pytest.mark.points(1)
 @pytest.mark.hint("Each learner has a snapshot of its own: remember one for each.")
 def test_many_learners_push_in_turn(student):
+    # B pulls anew before A pushes: A's own pull counts, not the last of anybody.
+    again = "A.pull B.pull B.push B.pull A.push B.push"
+    assert_close(student.lags(events_of(again)), [0, 1, 1])
     # All eight pull, then all push: the k-th comes k updates late.
     names = "ABCDEFGH"
     schedule = [f"{name}.pull" for name in names] + [f"{name}.push" for name in names]
@@ -139,5 +145,5 @@ def test_clipping_keeps_the_direction(student, rng):
     gradient = 100.0 * rng.normal(size=30)
     answer = student.clip_by_global_norm(gradient, 1.5)
     length = np.linalg.norm(gradient)
-    assert_close(answer["gradient"] / 1.5, gradient / length)
+    assert_close(answer["gradient"], 1.5 * gradient / length)
     assert_close(answer["norm"], length)

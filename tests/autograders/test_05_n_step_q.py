@@ -106,6 +106,9 @@ def test_lambda_one_is_n_step(student, rng):
     assert_close(cut, reference.n_step_returns(rewards, values[-1], 0.9))
     ended = student.lambda_returns(rewards, values, ENDED, 0.9, 1.0)
     assert_close(ended, reference.n_step_returns(rewards, 0.0, 0.9))
+    # Only the last state is terminal: the values on the way there still count.
+    mixed = student.lambda_returns([1.0, 1.0], [4.0, 6.0], ENDED, 0.5, 0.5)
+    assert_close(mixed, [1.0 + 0.5 * (0.5 * 4.0 + 0.5 * 1.0), 1.0])
 
 
 @pytest.mark.points(1)

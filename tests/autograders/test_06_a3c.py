@@ -65,6 +65,7 @@ def test_no_gradient_flows_from_the_policy_loss_into_the_critic(student, rng):
     gradients = student.gradients.policy_loss(-rng.random(5), rng.normal(size=5))
     flow = gradients["advantages"]
     assert flow is None or not np.any(flow)
+    assert gradients["log_probs"] is not None
 
 
 @pytest.mark.points(2)
@@ -98,6 +99,7 @@ def test_the_entropy_of_a_rollout(student, rng):
 @pytest.mark.hint("0 times -inf is NaN: take log_softmax, not the log of a softmax.")
 def test_a_certain_policy_has_no_entropy(student):
     assert_close(student.entropy([[0.0, 500.0, 0.0]]), 0.0)
+    assert_close(student.entropy([[0.0, 500.0, 0.0], [1.0, 1.0, 1.0]]), np.log(3.0))
 
 
 @pytest.mark.points(1)
