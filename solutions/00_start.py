@@ -4,6 +4,8 @@
 # Click on the cell below and press **Shift+Enter**. That runs it and moves on.
 
 # %%
+import torch
+
 from course import check, hint, predict, ready, solution
 
 # %% [markdown]
@@ -43,8 +45,6 @@ check(episode_return)
 # passed is kept in a file, so you may close the browser and come back.
 
 # %%
-import torch
-
 if ready(episode_return):
     predict("00.1", happened=float(episode_return(torch.tensor([1.0, 2.0, 3.0]))))
 
@@ -173,9 +173,9 @@ if ready(episode_return, discounted_return):
 #    different places of the game are to make up for it (lesson 04 measures that).
 # 4. So trained are four algorithms: one-step Q-learning, one-step Sarsa, n-step
 #    Q-learning, and *asynchronous advantage actor-critic*, A3C.
-# 5. Table 1 gives A3C, after one day on the 16 cores of one machine without a GPU, a
-#    median score of 68.2 % of a human's over the Atari games, and DQN, after eight days
-#    on a GPU, 47.5 % (lesson 09 takes that table apart).
+# 5. Table 1 gives A3C, after one day on 16 CPU cores of one machine without a GPU, a
+#    median of 68.2 over the Atari games, on a scale where random play is 0 and a human
+#    100; DQN, after eight days on a GPU, 47.5 (lesson 09 takes that table apart).
 #
 # ## A taste
 #
@@ -199,7 +199,8 @@ result = train_live(
     until_return=300,
     total_steps=150_000,
 )
-predict("00.4", happened=round(result.global_step / 1000))
+if result.solved_at:  # not if it was stopped, or the goal never reached
+    predict("00.4", happened=round(result.solved_at["step"] / 1000))
 
 # %% [markdown]
 # Each dot is an episode, the line the mean of the last 100. Run the cell again: the

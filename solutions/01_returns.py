@@ -14,14 +14,18 @@
 #
 # ## Three steps by hand
 #
-# The *return* from a state $s_i$ is the discounted sum of all rewards from there on. An
-# estimate of it is called the *value* $V(s_i)$. How can a learner use rewards that have
-# not come yet? It waits. It acts for a few steps, the *rollout*, and keeps what it saw;
-# only then does it look back and learn. What lies behind the rollout it does not wait
-# for: there it takes V of the state it has reached. That is called to *bootstrap*.
+# The *return* from a state $s_i$ is the discounted sum of all rewards from there on. The
+# mean of this return, over all that chance may bring, is the *value* of the state. The
+# learner does not know it; its guess is written $V(s_i)$.
 #
-# Here a rollout of three steps on a chain of four states; only the step off the right
-# end pays. Suppose that V is 0.5 everywhere, and γ = 0.9.
+# How can a learner use rewards that have not come yet? It waits. It acts for a few steps,
+# the *rollout*, and keeps what it saw; only then does it look back and learn. What lies
+# behind the rollout it does not wait for: there it takes V of the state it has reached.
+# That is called to *bootstrap*.
+#
+# Here is a rollout of three steps on a chain of four states, from the second one to the
+# right; only the step off the right end pays. Suppose that V is 0.5 everywhere, and
+# γ = 0.9.
 
 # %%
 import gymnasium
@@ -42,8 +46,9 @@ for i in range(3):
     print(f" = {known + rest:.3f}", "(terminated)" if terminated else "")
 
 # %% [markdown]
-# Each line is an estimate of the return from the first state: from one reward, from two,
-# from three. The guess fades as rewards come in; after the true end nothing is guessed.
+# Each line is an estimate of the return from the second of the four states, where the
+# rollout begins: from one reward, from two, from three. The guess fades as rewards come
+# in; after the true end nothing is guessed.
 #
 # ### Exercise 01.1: one_step_targets
 # Difficulty 2 of 5 · 8 minutes · 2 lines
@@ -55,9 +60,14 @@ for i in range(3):
 # \text{ is terminal.}$$
 #
 # $y_i$ is a *target*: what $V(s_i)$ should move towards.
+#
+# `terminated` is a tensor of flags, True or False. In torch, `~terminated` turns the
+# flags round; when you multiply by them, True counts as 1 and False as 0. (Do not write
+# `1 - terminated`: torch refuses it.) Or use `torch.where(terminated, a, b)`: an entry of
+# a where the flag is True, and of b elsewhere.
 
 # %%
-predict("01.1", "r = 1, V(s') = 10, gamma = 0.5, terminated: what is y?", guess=None)
+predict("01.1", "r_0 = 1, V(s_1) = 10, gamma = 0.5, terminated: y_0?", guess=None)
 
 
 # %%
@@ -89,7 +99,8 @@ if ready(one_step_targets):
 # %% [markdown]
 # **What you should see:** the same reward, and two targets, 6 and 1.
 #
-# **Why?** V(s') is only a guess. Why is the target still better than V(s) itself?
+# **Why?** $V(s_{i+1})$ is only a guess. Why can the target be better than $V(s_i)$
+# itself?
 #
 # ### BEGIN SOLUTION
 # It holds one reward that was seen, and the guess counts less, by the factor γ. An error
@@ -107,13 +118,20 @@ if ready(one_step_targets):
 #
 # So begin at the end and walk back. The last step gets a one-step return, the first one a
 # T-step return: each the longest that the rollout allows. This is the loop at the heart
-# of Algorithms S2 and S3 of the paper. As a strip, with T = 3, V(s₃) = 4 and γ = 0.5:
+# of Algorithms S2 and S3 of the paper. In code, `reversed(rewards)` walks back (a tensor
+# knows no `[::-1]`), and you may return a tensor or a list of numbers.
+#
+# As a strip, with T = 3, V(s₃) = 4 and γ = 0.5 (hatched: V, which is a guess):
 
 # %%
 return_strip.picture([1.0, 1.0, 1.0], gamma=0.5, bootstrap_value=4.0)
 
 # %%
-predict("01.2", "With gamma = 0.5 and rewards 0, 0, 8, then the end: R_0?", guess=None)
+predict(
+    "01.2",
+    "With gamma = 0.5 and rewards 0, 0, 8, then a cut with V(s_3) = 16: R_0?",
+    guess=None,
+)
 
 
 # %%
@@ -121,7 +139,7 @@ def n_step_returns(rewards, bootstrap_value, gamma):
     """R_i = r_i + gamma R_{i+1}, backwards from R_T = bootstrap_value.
 
     rewards: float tensor [T]. bootstrap_value: one number.
-    Returns the tensor R_0 ... R_{T-1}, [T].
+    Returns R_0 ... R_{T-1}, [T]: a tensor, or a list of numbers.
     """
     ### BEGIN SOLUTION
     R, returns = bootstrap_value, []
@@ -140,7 +158,7 @@ check(n_step_returns)
 
 # %%
 if ready(n_step_returns):
-    returns = torch.as_tensor(n_step_returns(torch.tensor([0.0, 0.0, 8.0]), 0.0, 0.5))
+    returns = torch.as_tensor(n_step_returns(torch.tensor([0.0, 0.0, 8.0]), 16.0, 0.5))
     print("R_0, R_1, R_2 =", returns.tolist())
     predict("01.2", happened=float(returns[0]))
 
@@ -179,7 +197,7 @@ if ready(n_step_returns):
 # 500 steps in CartPole. Or t_max steps are over, the longest rollout that the learner
 # allows itself. In the last two the game would have gone on.
 #
-# Which of the three tells your function all it needs? One flag is enough.
+# Your function is told only whether the episode terminated. Why is that enough?
 
 # %%
 predict("01.3", "CartPole is cut at step 500, V(s_500) = 40: what is R_T?", guess=None)
@@ -190,6 +208,7 @@ def bootstrap_value(last_value, terminated):
     """R_T, the value of what follows a rollout: 0 after a true end, else V(s_T).
 
     last_value: V(s_T), a tensor with one number. terminated: a tensor with one boolean.
+    Returns one number, a float or a tensor.
     """
     ### BEGIN SOLUTION
     return 0.0 if terminated else last_value
@@ -278,22 +297,27 @@ if ready(advantages):
 # ## The experiment: how wrong is a return?
 #
 # In one rollout of t_max steps stand returns of 1 to t_max steps. Is that a muddle, or a
-# virtue? The task is a race: a circle of ten states, reward 1 for each lap, and after
-# each lap the race ends with probability ½; one step in ten fails. The exact values can
-# be computed. Of thousands of rollouts, *your* functions compute the returns, and at each
-# place in the rollout we measure
+# virtue? The task is a race on a circle of ten states, with a *finishing line* behind the
+# tenth. Crossing it pays 1, and there the race ends with probability ½, or else the next
+# lap begins; one step in ten fails. The exact values can be computed. Of thousands of
+# rollouts, *your* functions compute the returns, and at each place in the rollout we
+# measure
 #
 # * **bias²**: how far the *mean* return lies from the exact value, squared. It comes from
 #   the guess V behind the rollout;
 # * **variance**: how far single returns lie from their mean, squared. It comes from the
-#   rewards, which depend on chance;
+#   rewards and states, which depend on chance;
 # * **rms error**: the root of their sum.
 #
-# V is *half learned*: right in the eight states before the line, and still 0 in the other
-# two, to which the reward has not spread yet.
+# V is *half learned*: right in the eight states before the finishing line, and still 0 in
+# the other two, to which the reward has not spread yet.
 
 # %%
-predict("01.5", "Least rms error: t_max = 1, 5 or 20?", guess=None)
+predict(
+    "01.5",
+    "Least rms error, over all steps of the rollouts: t_max = 1, 5 or 20?",
+    guess=None,
+)
 
 # %% tags=["train"]
 # About 3 seconds.
@@ -305,12 +329,13 @@ if ready(n_step_returns, bootstrap_value):
     display(bias_variance.picture(measured))
 
 # %% [markdown]
-# **What you should see** (the last three columns are means over all steps): the longer the
-# rollout, the less bias and the more variance; five steps lie between. Within a rollout,
-# the first place has the long return with its variance, the last one the short return
-# with its bias. The mixture needs no choice of n, and no step has to wait for steps
-# behind the rollout. (This is seed 0. Over the seeds 0 to 4 the errors move by at most
-# 0.025, and t_max = 5 is best with each.)
+# **What you should see** (the last three columns are means over all steps): the longer
+# the rollout, the less bias and the more variance; five steps lie between. (Whole
+# episodes guess nothing: their bias² of 0.002 is chance, for only finitely many returns
+# are averaged.) Within a rollout, the first place has the long return with its variance,
+# the last one the short return with its bias. The mixture needs no choice of n, and no
+# step has to wait for steps behind the rollout. (This is seed 0. Over the seeds 0 to 4
+# the errors move by at most 0.025, and t_max = 5 is best with each.)
 #
 # Is 5 the right number, then? Change the guess: first V is 0 everywhere, as in a fresh
 # network, then it is right in all ten states.

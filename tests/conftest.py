@@ -18,8 +18,8 @@ os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 if (root := str(Path(__file__).parent.parent)) not in sys.path:
     sys.path.append(root)
 
-# The fixtures `student` and `rng`, and `--submission`.
-pytest_plugins = ["course.grading.plugin"]
+# The fixtures `student` and `rng`, and `--submission`; and pytest's own for testing it.
+pytest_plugins = ["course.grading.plugin", "pytester"]
 
 # A shared machine may stall for longer than any sensible limit on one example. In
 # CI the examples are the same each time, so that a red build can be repeated.

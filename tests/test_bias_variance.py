@@ -125,6 +125,7 @@ def test_table_and_picture_tell_the_same():
         assert line.startswith(each.name)
         assert line.endswith(rms)
         assert f"rms error {rms}" in picture.description
+        assert f"rms error {each.rms[0]:.3f} at the first place" in picture.description
     # A place that few rollouts reach is not drawn.
     drawn = picture.axes[0].get_lines()[3].get_xdata()
     assert measured[3].counts[drawn].min() >= bias_variance.FEWEST

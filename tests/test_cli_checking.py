@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from course.cli import main
+from course.exercises.judge import Verdict
+from course.grading.student import Student
 
 ROOT = Path(__file__).parent.parent
 
@@ -93,13 +95,13 @@ def test_status_shows_the_record_of_a_folder(tmp_path: Path) -> None:
     assert (lessons / "progress.json").exists()
     # Without --folder it is found in `lessons`, unless there is one right here.
     for arguments in ((), ("--folder", str(lessons))):
-        rows = json.loads(run("status", "--json", *arguments).stdout)
+        rows = json.loads(run("status", "--json", *arguments).stdout)["exercises"]
         hints = {row["name"]: row["hints"] for row in rows}
         assert hints["discounted_return"] == 1
         assert hints["episode_return"] == 0
     assert "00.2 discounted_return" in run("status").stdout
     run("hint", "episode_return", "--folder", ".")
-    rows = json.loads(run("status", "--json").stdout)
+    rows = json.loads(run("status", "--json").stdout)["exercises"]
     assert {row["name"]: row["hints"] for row in rows}["discounted_return"] == 0
 
 
@@ -107,12 +109,13 @@ def test_status_says_that_a_record_was_unreadable(tmp_path: Path) -> None:
     (tmp_path / "progress.json").write_text("{")
     told = run("status", "--json")
     assert told.exit_code == 0
-    assert "Note: progress.json could not be read" in told.stderr
+    assert "Note: progress.json is not a progress file" in told.stderr
     assert json.loads(told.stdout)
 
 
 # pytest --submission
 
+# Tells which numbers it has drawn.
 AUTOGRADER = """
 import numpy as np
 import pytest
@@ -125,49 +128,90 @@ def test_discounts(student, rng):
     assert student.discounted_return(rewards, 0.5) == pytest.approx(expected, abs=1e-5)
 
 @pytest.mark.points(2)
-def test_sums(student, rng):
+def test_sums(student, rng, pytestconfig):
     rewards = rng.normal(size=5)
+    (pytestconfig.rootpath / "drawn.txt").write_text(str(rewards))
     assert student.episode_return(rewards) == pytest.approx(rewards.sum(), abs=1e-5)
 """
+RIGHT_TOO = WRONG.replace("(i + 1)", "i")
+# A worker that runs this leaves a trace.
+TRACE = "import os\nopen(os.path.join({folder!r}, str(os.getpid())), 'w').close()\n"
 
 
 @pytest.fixture
-def autograders(tmp_path: Path) -> Path:
-    """A folder of tests beside `solutions/`, as in the course itself."""
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    folder = tmp_path / "tests"
-    folder.mkdir()
-    (folder / "conftest.py").write_text("pytest_plugins = ['course.grading.plugin']")
-    (folder / "test_00_start.py").write_text(AUTOGRADER)
-    (folder / "test_other.py").write_text("def test_other(): pass")
-    (tmp_path / "solutions").mkdir()
-    right = WRONG.replace("(i + 1)", "i")
-    (tmp_path / "solutions" / "00_start.py").write_text(RIGHT + right)
-    return folder
+def course(
+    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A folder with `tests/` and `solutions/`, as the course itself has them."""
+    pytester.makeini("[pytest]\naddopts = --strict-markers -p no:cacheprovider\n")
+    tests, solutions = pytester.mkdir("tests"), pytester.mkdir("solutions")
+    (tests / "conftest.py").write_text("pytest_plugins = ['course.grading.plugin']")
+    (tests / "test_00_start.py").write_text(AUTOGRADER)
+    (tests / "test_other.py").write_text("def test_other(): pass")
+    trace = TRACE.format(folder=str(pytester.mkdir("started")))
+    (solutions / "00_start.py").write_text(trace + RIGHT + RIGHT_TOO)
+    yield pytester.path
+    monkeypatch.chdir(tmp_path)
 
 
-def graded(*arguments: str | Path) -> tuple[int, str]:
-    python_path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests"]
-        + [str(argument) for argument in arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": python_path},
-    )
-    return finished.returncode, finished.stdout + finished.stderr
+Grading = Callable[..., tuple[int, str]]
 
 
-@pytest.mark.usefixtures("autograders")
-def test_without_a_submission_the_solutions_are_run() -> None:
-    status, told = graded("-n", "2")
+@pytest.fixture
+def graded(course: Path, pytester: pytest.Pytester) -> Grading:
+    """Runs the tests of `course`: here, where everything is imported already."""
+
+    def run_tests(*arguments: str | Path, apart: bool = False) -> tuple[int, str]:
+        run = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
+        result = run("tests", *map(str, arguments))
+        return int(result.ret), f"{result.stdout}\n{result.stderr}"
+
+    return run_tests
+
+
+def test_without_a_submission_the_solutions_are_run(
+    graded: Grading, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    status, told = graded("-n", "2", "--dist", "loadfile", "--seed", "7", apart=True)
     assert status == 0, told
     assert re.search(r"^00_start +3 of 3$", told, re.MULTILINE)
     assert "3 passed" in told
+    assert len(list((course / "started").iterdir())) == 1  # one worker for the module
+    drawn = (course / "drawn.txt").read_text()
+    status, told = graded("--seed", "7", "-k", "test_sums")
+    assert status == 0, told
+    assert (course / "drawn.txt").read_text() == drawn
 
 
-@pytest.mark.usefixtures("autograders")
-def test_a_submission_is_graded_and_explained(half_right: Path) -> None:
+def test_a_lesson_is_a_group_for_xdist(graded: Grading, course: Path) -> None:
+    # pytest-xdist 3.8 does not heed groups under pytest 9.2 (its issue 1386), so this
+    # asks for the marks and not for the processes.
+    (course / "tests" / "conftest.py").write_text(
+        "pytest_plugins = ['course.grading.plugin']\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n"
+        "        groups = [mark.args for mark in item.iter_markers('xdist_group')]\n"
+        "        print(item.name, *groups)\n"
+    )
+    _, told = graded("--collect-only")
+    assert "test_sums ('00_start',)" in told
+    assert "test_other\n" in told
+    status, told = graded("--collect-only", "-p", "no:xdist")
+    assert status == 0, told
+
+
+def test_a_submission_is_graded_and_explained(
+    graded: Grading, half_right: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = []
+    judged = Student._judged
+
+    def watched(self: Student, name: str, rng: np.random.Generator) -> Verdict:
+        seeds.append(rng.bit_generator.seed_seq.entropy)
+        return judged(self, name, rng)
+
+    monkeypatch.setattr(Student, "_judged", watched)
     status, told = graded("--submission", half_right, "--seed", "7")
     assert status == 1, told
     assert "inputs of the autograders: --seed 7" in told
@@ -177,10 +221,10 @@ def test_a_submission_is_graded_and_explained(half_right: Path) -> None:
     assert "Your discount is one power too high" in told
     assert "0 of 1" in told
     assert re.search(r"^00_start +2 of 3$", told, re.MULTILINE)
+    assert seeds == [[7, zlib.crc32(b"discounted_return")]]
 
 
-@pytest.mark.usefixtures("autograders")
-def test_a_folder_of_submissions(tmp_path: Path) -> None:
+def test_a_folder_of_submissions(graded: Grading, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "ada_00_start.py").write_text(RIGHT)
@@ -196,7 +240,6 @@ def test_a_folder_of_submissions(tmp_path: Path) -> None:
     assert "ada_00_start.py and bob_00_start.py are both of lesson 00_start" in told
 
 
-@pytest.mark.usefixtures("autograders")
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -205,19 +248,44 @@ def test_a_folder_of_submissions(tmp_path: Path) -> None:
     ],
 )
 def test_a_submission_that_cannot_be_graded(
-    name: str, content: str | None, sentence: str, tmp_path: Path
+    name: str, content: str | None, sentence: str, graded: Grading, course: Path
 ) -> None:
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (course / name).write_text(content)
     status, told = graded("--submission", name)
     assert status == 4
     assert sentence in told
 
 
-@pytest.mark.usefixtures("autograders")
-def test_an_unreadable_submission_scores_nothing(tmp_path: Path) -> None:
-    (tmp_path / "00_start.ipynb").write_text("{")
+def test_an_unreadable_submission_scores_nothing(graded: Grading, course: Path) -> None:
+    (course / "00_start.ipynb").write_text("{")
     status, told = graded("--submission", "00_start.ipynb")
     assert status == 1
     assert "00_start.ipynb is no notebook: it is not valid JSON." in told
     assert re.search(r"^00_start +0 of 3$", told, re.MULTILINE)
+
+
+def test_hidden_tests_may_have_a_longer_name(
+    graded: Grading, course: Path, half_right: Path
+) -> None:
+    (course / "tests" / "test_00_start.py").rename(
+        course / "tests" / "test_00_start_hidden.py"
+    )
+    status, told = graded("--submission", half_right, "--collect-only", "-q")
+    assert status == 0, told
+    assert "2/3 tests collected (1 deselected)" in told
+
+
+@pytest.mark.parametrize("name", ["test_hidden.py", "test_00_starting.py"])
+def test_a_test_of_no_lesson_is_refused(
+    name: str, graded: Grading, course: Path
+) -> None:
+    (course / "tests" / name).write_text("def test(student): pass")
+    status, told = graded("--collect-only")
+    assert status == 4
+    assert f"{name} grades no lesson" in told
+    # Another `student` than ours is none of our business.
+    (course / "tests" / name).write_text(
+        "import pytest\n@pytest.fixture\ndef student(): pass\ndef test(student): pass\n"
+    )
+    assert graded("--collect-only")[0] == 0

@@ -116,3 +116,5 @@ def test_pictures_say_in_words_what_they_show(walks, tmp_path):
     assert "Sarsa" in pictures["paths"].description
     assert "Q-learning" in pictures["returns"].description
     assert "from -13 to -46" in pictures["why"].description
+    assert "best only at ε = 0." in pictures["why"].description
+    assert "best nowhere" in cliff_pictures.why((0.1,)).description

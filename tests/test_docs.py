@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,8 @@ def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     # `make train` stands above them on the page: its folder is there already.
     (tmp_path / "runs" / "cartpole").mkdir(parents=True)
     (tmp_path / "runs" / "cartpole" / "result.json").write_text("{}")
+    # A clone has the lessons.
+    shutil.copytree(ROOT / "solutions", tmp_path / "solutions")
     for line in lines:
         finished = subprocess.run(
             shlex.split(line),
@@ -55,9 +58,10 @@ def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
 
 
 def test_the_other_commands_are_targets_of_the_makefile() -> None:
-    # `make train` and `make test` are run by .ci/run, in that order.
+    # `make train` and `make test` are run by .ci/run, in that order; `make lab` opens
+    # a browser, and stays.
     others = [line for line in commands() if not line.startswith("course ")]
-    assert others == ["make train", "make test"]
+    assert others == ["make train", "make test", "make lab"]
     script = (ROOT / ".ci" / "run").read_text()
     assert "make train" in script
     assert "make test" in script
@@ -94,6 +98,7 @@ def test_every_page_of_docs_is_linked_from_the_readme() -> None:
         ("docs/results.md", "against_sb3"),
         ("docs/results.md", "workers"),
         ("docs/results.md", "step"),
+        ("docs/results.md", "check"),
     ],
 )
 def test_published_tables_are_those_that_the_benchmarks_wrote(

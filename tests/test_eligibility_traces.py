@@ -56,5 +56,8 @@ def test_the_picture_names_the_difference() -> None:
     figure = eligibility_traces.picture([views(lam) for lam in (0.0, 1.0)])
     assert len(figure.axes) == 2
     assert "with λ = 1" in figure.description
+    assert ", on their tips" in figure.description
+    wrong = eligibility_traces.compare(0.5, LAMBDA_RETURNS, lambda *_: None)
+    assert "not all on their tips" in eligibility_traces.picture([wrong]).description
     with pytest.raises(ValueError, match="views is empty"):
         eligibility_traces.picture([])

@@ -211,6 +211,17 @@ def test_a_constant_is_wrong_and_no_misconception_unless_it_is_one(
             assert agree(exercise, mine, its)
 
 
+def test_a_loss_that_calls_backward_itself_gets_a_sentence() -> None:
+    exercise = EXERCISES["value_loss"]
+
+    def value_loss(values: torch.Tensor, returns: torch.Tensor) -> torch.Tensor:
+        loss = exercise.reference(values, returns)
+        loss.backward()
+        return loss
+
+    assert "called backward" in verdict_of(exercise, value_loss).message[0]
+
+
 def test_a_list_of_tensors_keeps_its_gradient() -> None:
     def log_probabilities(logits: torch.Tensor, actions: torch.Tensor) -> Any:
         rows = zip(logits, actions, strict=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ import pytest
 from processes import running_script, wait_until
 
 from course.exercises import EXERCISES
+from course.exercises.observe import Seen, same
 from course.grading import notebook, session
 from course.grading.notebook import Cell, UnreadableError, parsed, read
+from course.grading.process import WorkerLateError
+from course.grading.protocol import ProtocolError, pack
 from course.grading.session import Session, SubmissionError
 from course.grading.student import (
     CallFailedError,
@@ -26,6 +29,9 @@ from course.grading.student import (
     lesson_in,
     lesson_of,
 )
+
+# One process runs them all, so that the workers of the fixtures are started once.
+pytestmark = pytest.mark.xdist_group("grading_worker")
 
 RIGHT = """
 def discounted_return(rewards, gamma):
@@ -61,9 +67,33 @@ def write(path: Path, *cells: Any, **metadata: Any) -> Path:
     return path
 
 
-def verdicts(path: Path) -> dict[str, Any]:
-    with Student(path) as student:
-        return {verdict.exercise.name: verdict for verdict in student.verdicts()}
+class Scripted:
+    """In the place of a worker process: its replies are known, and none is started."""
+
+    replies: list[Any]
+
+    def __init__(self) -> None:
+        self.folder = Path()
+
+    def ask(self, message: Any) -> None:
+        pack(message)
+
+    def reply(self, seconds: float) -> Any:
+        # At the end of the list it goes on as before, without an end.
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "WorkerProcess", Scripted)
+    return Scripted
 
 
 # What an honest student's notebook may hold
@@ -88,9 +118,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
         "def discounted_return(rewards, gamma):\n    raise NotImplementedError",
         "check(discounted_return)\npredict('00.2', 'how much?', guess=3)",
         "def (:",
-        "1 / 0",
+        "\n\n%%time\n\n1 / 0  # in the fifth line",
         "sys.exit(3)",
         "raise KeyboardInterrupt",
+        "raise ValueError('half a character: \\ud800')",
         "input('Your name?')",
         code(f"open({str(trained)!r}, 'w')", "train"),
         f"if ready(discounted_return):\n    open({str(trained)!r}, 'w')",
@@ -116,15 +147,22 @@ def test_nothing_of_it_costs_a_mark(honest: Student) -> None:
 
 
 def test_what_went_wrong_is_noted_and_the_next_cell_runs(honest: Student) -> None:
-    kinds = ["SyntaxError", "ZeroDivisionError", "SystemExit", "KeyboardInterrupt"]
     notes = honest.session.report.notes
     assert [note.split(":")[0].split()[-1].strip(".") for note in notes] == [
-        *kinds,
+        "SyntaxError",
+        "ZeroDivisionError",
+        "SystemExit",
+        "KeyboardInterrupt",
+        "ValueError",
         "EOFError",
         "counts",
     ]
-    assert notes[-1].endswith("is defined in the cells 8, 18; the last counts.")
-    assert "Cell 11 raised ZeroDivisionError: division by zero (line 1" in notes[1]
+    assert notes[-1].endswith("is defined in the cells 8, 19; the last counts.")
+    assert notes[1] == (
+        "Cell 11 raised ZeroDivisionError: division by zero "
+        "(line 5 in <module>: 1 / 0  # in the fifth line)."
+    )
+    assert "half a character: ? (line 1" in notes[4]
 
 
 def test_a_function_can_be_called(honest: Student) -> None:
@@ -176,7 +214,7 @@ def discounted_return(rewards, gamma):
     if gamma == -4.0:
         return 10**30
     if gamma == -5.0:
-        return [0.0] * 10**7
+        return [0.0] * 10**6
     if gamma == -6.0:
         os.fork()
         return 0.0
@@ -198,14 +236,15 @@ def discounted_return(rewards, gamma):
 def deadly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
     path = tmp_path_factory.mktemp("deadly") / "00_start.ipynb"
     write(path, DEADLY, "def episode_return(rewards):\n    while True: pass")
-    with Student(path, seconds=0.5) as student:
-        yield student
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "GRACE", 0.5)
+        with Student(path, seconds=0.5) as student:
+            yield student
 
 
 @pytest.mark.parametrize(
     ("gamma", "sentence"),
     [
-        (1.0, "the call ended the whole process"),
         (0.0, "it raised ValueError: no discount.*, at line 7"),
         (-1.0, "still running after the time limit"),
         (-2.0, "still running after the time limit"),
@@ -227,6 +266,12 @@ def test_a_bad_call_costs_itself_alone(
 def test_a_large_answer_is_an_answer(deadly: Student) -> None:
     value = deadly.discounted_return([1.0], -5.0)
     assert value == "<an object of type list>"
+
+
+def test_an_endless_answer_could_not_run(deadly: Student) -> None:
+    verdict = deadly.verdict("episode_return")
+    assert verdict.outcome == "could_not_run"
+    assert "still running" in verdict.message[0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it cannot fork")
@@ -253,37 +298,33 @@ def test_the_calls_before_and_after_a_deadly_one_count(deadly: Student) -> None:
     assert {each.message for each in seen[3:]} == {session.ENDED}
 
 
-def test_a_deadly_answer_could_not_run(tmp_path: Path) -> None:
-    ends = "import os\ndef episode_return(rewards): os._exit(0)"
-    path = write(tmp_path / "00_start.ipynb", ends)
-    verdict = verdicts(path)["episode_return"]
+def test_a_deadly_answer_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(self: Session, name: str, calls: list[Any]) -> list[Seen]:
+        return [Seen("raised", message=session.ENDED)] * len(calls)
+
+    monkeypatch.setattr(Session, "seen", seen)
+    verdict = Student("x.ipynb").verdict("episode_return")
     assert verdict.outcome == "could_not_run"
     assert "ended the whole process" in verdict.message[0]
-
-
-def test_an_endless_answer_could_not_run(deadly: Student) -> None:
-    verdict = deadly.verdict("episode_return")
-    assert verdict.outcome == "could_not_run"
-    assert "still running" in verdict.message[0]
-
-
-def test_the_whole_has_a_time_limit(
-    deadly: Student, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session, "TOTAL_SECONDS", 0.0)
-    with pytest.raises(CallFailedError, match="time limit"):
-        deadly.discounted_return([1.0], 0.5)
 
 
 # Verdicts
 
 
-def test_a_misconception_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "ada_00_start (2).py"
-    path.write_text(NO_DISCOUNT)
-    with Student(path) as student:
-        verdict = student.verdict("discounted_return")
-    assert verdict.misconceptions == ("forgets_gamma",)
+def test_a_seed_repeats_the_random_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def seen(self: Session, name: str, calls: list[Any]) -> list[Seen]:
+        asked.append([dict(call) for call in calls])
+        return [Seen("not_attempted")] * len(calls)
+
+    monkeypatch.setattr(Session, "seen", seen)
+    for seed, before in ((1, []), (1, ["episode_return"]), (2, [])):
+        for name in [*before, "discounted_return"]:
+            Student("x.ipynb", seed=seed).verdict(name)
+    first, _, again, other = asked
+    assert same(first, again)
+    assert not same(first, other)
 
 
 def test_an_answer_equal_to_everything_is_wrong(tmp_path: Path) -> None:
@@ -294,70 +335,135 @@ def test_an_answer_equal_to_everything_is_wrong(tmp_path: Path) -> None:
         "def discounted_return(rewards, gamma): return Equal()",
         "from course.exercises.lesson_00_start import episode_return",
     )
-    found = verdicts(path)
+    with Student(path) as student:
+        found = {verdict.exercise.name: verdict for verdict in student.verdicts()}
     assert found["discounted_return"].outcome == "wrong"
     assert "<an object of type Equal>" in found["discounted_return"].message[0]
     # The course's own function is nobody's answer.
     assert found["episode_return"].outcome == "not_attempted"
 
 
-def test_cells_that_end_the_process_are_skipped(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.ipynb", RIGHT, "import os\nos._exit(0)", "y = 1")
-    with Student(path) as student:
-        assert student.verdict("discounted_return").outcome == "passed"
-        notes = student.session.report.notes
-    assert notes == ("Cell 2 ended the whole process; it was skipped.",)
+# Cells
 
 
-def test_a_cell_has_a_time_limit(
+@pytest.mark.skipif(sys.platform == "win32", reason="only a kill could stop cell 3")
+def test_a_cell_that_ends_blocks_or_delays_the_worker_costs_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "CELL_SECONDS", 0.2)
-    path = write(tmp_path / "x.ipynb", "while True: pass", RIGHT)
+    monkeypatch.setattr(session, "CELL_SECONDS", 0.5)
+    monkeypatch.setattr(session, "GRACE", 0.5)
+    path = write(
+        tmp_path / "x.ipynb",
+        RIGHT,
+        "import os\nos._exit(0)",
+        "import itertools\nmax(itertools.repeat(0))",  # no interrupt gets in there
+        "while True: pass",
+        "y = 1",
+    )
     with Student(path) as student:
         assert works(student)
         assert student.session.report.notes == (
-            "Cell 1 ran for more than 0.2 seconds.",
+            "Cell 2 ended or blocked the whole process; it was skipped.",
+            "Cell 3 ended or blocked the whole process; it was skipped.",
+            "Cell 4 ran for more than 0.5 seconds.",
         )
 
 
+READY = {"ready": {"functions": [], "lesson": "", "notes": []}}
+CELL = {"cell": 2}
+LATE = WorkerLateError("It is late.")
+GONE = session.WorkerGoneError("It has ended.")
+
+
 @pytest.mark.parametrize(
-    ("setting", "value", "cells", "sentence"),
+    ("replies", "sentence"),
     [
-        ("START_SECONDS", 0.0, [], "still busy when starting after 0 seconds"),
-        ("MOST_DEADLY_CELLS", 0, ["import os", "os._exit(1)"], "its cell 2 runs"),
+        ([LATE], "still busy when starting after 120 seconds"),
+        ([GONE], "the process ends when it starts"),
+        ([CELL, GONE], "the cells 2, 2, 2, 2, 2 end or block the process"),
+        ([*[CELL, GONE] * 4, CELL, LATE], "2 end or block the process"),
+        ([READY], "x.ipynb has none of the functions"),
     ],
 )
-def test_what_cannot_be_run_at_all_is_said(
-    setting: str,
-    value: float,
-    cells: list[str],
-    sentence: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_cannot_be_graded_at_all_is_said(
+    replies: list[Any], sentence: str, scripted: type[Scripted]
 ) -> None:
-    monkeypatch.setattr(session, setting, value)
-    path = write(tmp_path / "x.ipynb", *cells)
-    with Student(path) as student, pytest.raises(SubmissionError, match=sentence):
-        student.exercises()
+    scripted.replies = replies if replies[-1] is not GONE else replies * 5
+    asking = Student(write(Path("x.ipynb")))
+    for _ in range(2):  # and it is not tried again
+        with pytest.raises(SubmissionError, match=sentence):
+            asking.exercises()
 
 
-def test_an_unreadable_submission_is_said(tmp_path: Path) -> None:
-    refused = pytest.raises(SubmissionError, match="cannot be opened: No such file")
-    with Student(tmp_path / "x.ipynb") as student, refused:
+def test_slow_cells_may_take_long_together(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+
+    def reply(self: Scripted, seconds: float) -> Any:
+        waited.append(seconds)
+        return {"cell": len(waited)} if len(waited) < 9 else READY
+
+    monkeypatch.setattr(scripted, "reply", reply)
+    assert Session(write(Path("x.ipynb"))).report.functions == ()
+    assert waited == [session.START_SECONDS] + 8 * [
+        session.CELL_SECONDS + session.GRACE
+    ]
+
+
+def test_a_flood_of_cells_has_an_end(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "TOTAL_SECONDS", 0.1)
+    scripted.replies = [CELL]
+    with pytest.raises(SubmissionError, match=r"busy in its cell 2 after 0\.1 seconds"):
+        _ = Session(write(Path("x.ipynb"))).report
+
+
+def test_what_cannot_be_sent_is_said(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Scripted, message: Any) -> None:
+        raise ProtocolError("This cannot be sent.")
+
+    monkeypatch.setattr(scripted, "ask", refuse)
+    with pytest.raises(SubmissionError, match=r"not be run. This cannot be sent\."):
+        _ = Session(write(Path("x.ipynb"))).report
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("x.ipynb", "x.ipynb cannot be opened: No such file"),
+        ("x.\ud800", "x.. is neither a notebook"),
+        ("pipe.py", "pipe.py cannot be opened: it is no file"),
+    ],
+)
+def test_an_unreadable_submission_is_said(
+    name: str, sentence: str, scripted: type[Scripted]
+) -> None:
+    if name == "pipe.py":
+        Path(name).mkdir()
+    with Student(name) as student, pytest.raises(SubmissionError, match=sentence):
         student.verdict("episode_return")
 
 
-def test_a_submission_without_a_lesson_is_said(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.ipynb", "x = 1")
-    with Student(path) as student, pytest.raises(SubmissionError, match="has none of"):
-        student.exercises()
-
-
-def test_the_lesson_is_found_by_the_functions(tmp_path: Path) -> None:
-    path = write(tmp_path / "x.ipynb", RIGHT)
+def test_a_file_of_any_name_is_read_and_its_whole_time_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Windows and macOS know no name that is not Unicode.
+    name = b"Andr\xe9.ipynb" if sys.platform == "linux" else "André.ipynb".encode()
+    path = write(tmp_path / os.fsdecode(name), NO_DISCOUNT, course={"lesson": "\ud800"})
     with Student(path) as student:
+        # The lesson is found by the functions.
         assert student.exercises() == ["episode_return", "discounted_return"]
+        # No call was made until now, but starting has taken longer than this.
+        with monkeypatch.context() as patch:
+            patch.setattr(session, "TOTAL_SECONDS", 0.1)
+            with pytest.raises(CallFailedError, match="time limit"):
+                student.discounted_return([1.0], 0.5)
+        verdict = student.verdict("discounted_return")
+    assert verdict.misconceptions == ("forgets_gamma",)
 
 
 @pytest.mark.parametrize("label", ["00_start", "Ada_00_start", "00_Start (2)"])
@@ -424,22 +530,35 @@ def test_a_report_is_read_with_care() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is meant")
 def test_a_worker_ends_with_its_judge(tmp_path: Path) -> None:
-    endless = "def episode_return(rewards):\n    while True: pass"
+    begun = tmp_path / "begun"
+    endless = (
+        "import itertools\n"
+        "def episode_return(rewards):\n"
+        f"    open({str(begun)!r}, 'w').close()\n"
+        "    max(itertools.repeat(0))"  # no thread of the worker's gets its turn
+    )
     path = write(tmp_path / "00_start.ipynb", endless)
     source = (
         "from course.grading.student import Student\n"
         f"student = Student({str(path)!r}, seconds=500)\n"
         "student.session.report\n"
-        "print(student.session._worker.process.pid, flush=True)\n"
+        "worker = student.session._worker\n"
+        "print(worker.process.pid, worker.folder, flush=True)\n"
         "student.episode_return([1.0])\n"
     )
     with running_script(tmp_path / "judge.py", source) as judge:
         assert judge.stdout is not None
-        worker = psutil.Process(int(judge.stdout.readline()))
-        time.sleep(0.3)
+        pid, folder = judge.stdout.readline().split()
+        worker = psutil.Process(int(pid))
+        assert wait_until(begun.exists)
         assert worker.is_running()
         judge.kill()
-        assert wait_until(lambda: not worker.is_running())
+        try:
+            assert wait_until(lambda: not worker.is_running())
+        finally:  # or it would go on for ever
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
+        assert wait_until(lambda: not Path(folder).exists())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it cannot fork")
@@ -449,9 +568,13 @@ def test_what_a_worker_has_started_ends_with_it(tmp_path: Path) -> None:
         "import os, time\nchild = os.fork()\nif not child:\n    time.sleep(500)\n"
         f"open({str(told)!r}, 'w').write(str(child))"
     )
+    others = set(psutil.Process().children())
     with Session(write(tmp_path / "x.ipynb", cell)) as running:
         assert running.report.notes == ()
         child = psutil.Process(int(told.read_text()))
+        ours = set(psutil.Process().children()) - others
+    assert len(ours) == 2  # the worker and its guard
+    assert not any(each.is_running() for each in ours)
     gone = ("zombie", "dead")
     assert wait_until(lambda: not child.is_running() or child.status() in gone)
 
@@ -523,3 +646,22 @@ def test_a_cell_that_no_parser_can_take() -> None:
         parsed(Cell(1, "(" * 10**5))
     with pytest.raises(SyntaxError):
         parsed(Cell(1, "x = '\0'"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%time\n1 / 0",
+        "\n \n%%time\n\n\n1 / 0",
+        "%%capture out\n!ls\n\n1 / 0",
+        "\n\n%matplotlib inline\n1 / 0",
+        "\t\n!ls\n1 / 0\n",
+    ],
+)
+def test_a_line_below_a_magic_keeps_its_number(source: str) -> None:
+    tree = parsed(Cell(1, source))
+    assert tree is not None
+    [line] = [
+        number for number, text in enumerate(source.split("\n"), 1) if "/" in text
+    ]
+    assert tree.body[-1].lineno == line

@@ -98,7 +98,7 @@ def test_sweep_and_picture(tmp_path: Path) -> None:
     ]
     assert all(len(row.losses) == 2 for row in rows)
     figure = lag_picture(rows)
-    assert "sparse features: converges at every lag" in figure.description
+    assert "sparse features: converges at every lag shown" in figure.description
     assert "one sign features: diverges from lag 32 on" in figure.description
     figure.save(tmp_path / "lag.png")
 

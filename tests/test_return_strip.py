@@ -41,12 +41,16 @@ def test_a_bootstrap_value_is_one_more_bar_and_hatched():
 
 def test_it_says_in_words_what_it_shows():
     assert return_strip.picture([1.0], gamma=0.5).description == (
-        "Two strips of bars: above 1 reward, together 1; below the same with weights "
-        "that shrink by the factor 0.5 at each step, together 1."
+        "Two strips of bars: above 1 reward; below the same after their weights: "
+        "r₀ = 1 times 1 is 1. The sum is 1 above and 1 below."
     )
     text = return_strip.picture([1.0, 1.0], 0.5, bootstrap_value=4.0).description
-    assert "2 rewards and the value 4, together 6" in text
-    assert text.endswith("together 2.5.")
+    assert "2 rewards, and last, hatched, the value V; below" in text
+    assert "r₁ = 1 times 0.5 is 0.5, V(s₂) = 4 times 0.25 is 1. The sum" in text
+    assert text.endswith("is 6 above and 2.5 below.")
+    # A long strip has no room for numbers, in the picture or in words.
+    text = return_strip.picture([1.0] * 40, gamma=1.0).description
+    assert "40 rewards; below the same after their weights. The sum is 40" in text
 
 
 def test_zeros_alone_can_be_drawn(tmp_path):

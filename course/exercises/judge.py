@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from course.exercises.exercise import Arguments, Case, Exercise, Misconception
 from course.exercises.observe import SECONDS, Seen, as_array, observe_all, same
@@ -59,8 +60,13 @@ def try_out(
     """
     calls = exercise.calls(rng)
     arguments = [case.arguments for case in calls]
-    seen = observe_all(exercise.driver, function, arguments, seconds)
-    return judge(exercise, calls, seen)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for a busy core cost seconds here
+    try:
+        seen = observe_all(exercise.driver, function, arguments, seconds)
+        return judge(exercise, calls, seen)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Verdict:
@@ -121,25 +127,20 @@ def diagnose(
     # An answer that is always the same has thought nothing of what it agrees with.
     varies = not all(agree(exercise, seen[0], each) for each in seen)
     for misconception in exercise.misconceptions:
-        shows = _observed(exercise, misconception.function, calls)
-        matches = [agree(exercise, *pair) for pair in zip(seen, shows, strict=True)]
-        if all(matches):
-            exact.append(misconception)
-            continue
-        # The last call repeats the first, so it counts for nothing here.
-        differs = [
-            i
-            for i in range(len(calls) - 1)
-            if not agree(exercise, expected[i], shows[i])
-        ]
-        others = [i for i in range(len(calls) - 1) if i not in differs]
-        if (
-            varies
-            and len(differs) >= 2
-            and all(matches[i] for i in differs)
-            and 2 * sum(right[i] for i in others) >= len(others)
-        ):
-            partial.append(misconception)
+        matches, differs = [], []
+        # The last call repeats the first, so it would tell nothing more.
+        for i, case in enumerate(calls[:-1]):
+            [shows] = _observed(exercise, misconception.function, [case])
+            matches.append(agree(exercise, seen[i], shows))
+            differs.append(not agree(exercise, expected[i], shows))
+            if differs[i] and not matches[i]:
+                break
+        else:
+            others = [right[i] for i, differ in enumerate(differs) if not differ]
+            if all(matches):
+                exact.append(misconception)
+            elif varies and sum(differs) >= 2 and 2 * sum(others) >= len(others):
+                partial.append(misconception)
     return exact or partial, bool(exact)
 
 
@@ -184,6 +185,11 @@ def _observed(
 def _could_not_run(seen: Seen) -> str:
     if seen.how == "not_attempted":
         return "It raised NotImplementedError: part of it is still to be written."
+    if "backward through the graph a second time" in seen.message:
+        return (
+            "It called backward, and the course does that itself: return the loss, a "
+            "tensor with its graph, and leave the gradient to the caller."
+        )
     where = f", at {seen.line}" if seen.line else ""
     return f"It raised {seen.message}{where}."
 

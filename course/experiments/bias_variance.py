@@ -262,8 +262,8 @@ def picture(measured: Sequence[Errors]) -> Picture:
         fontsize=11,
     )
     figure.description = (
-        "Bias squared, variance and rms error of the return against the place in the "
-        "rollout; over a whole rollout: "
+        "Three panels: bias squared, variance and rms error of the return, each "
+        "against the place in the rollout, first step 0; one line for each t_max. "
         + "; ".join(_in_words(each) for each in measured)
         + "."
     )
@@ -309,7 +309,10 @@ def picture(measured: Sequence[Errors]) -> Picture:
 
 def _in_words(each: Errors) -> str:
     bias_squared, variance, rms = each.means
+    ends = f"rms error {each.rms[0]:.3f} at the first place"
+    if len(each.rms) > 1 and each.counts[-1] >= FEWEST:
+        ends += f" and {each.rms[-1]:.3f} at the last"
     return (
-        f"{each.name}, bias² {bias_squared:.3f}, variance {variance:.3f}, rms error "
-        f"{rms:.3f}"
+        f"{each.name}: {ends}; over all steps bias² {bias_squared:.3f}, variance "
+        f"{variance:.3f}, rms error {rms:.3f}"
     )

@@ -127,12 +127,18 @@ def why(epsilons: Sequence[float] = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)) -> Pictur
     figure = Picture(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.subplots()
     names = {2: "along the edge", 1: "one row higher", 0: "at the top"}
-    told = []
+    told, lines = [], []
     for number, (row, name) in enumerate(names.items()):
         values = [exact_start_value(row_policy(row), each) for each in epsilons]
         color, line, marker = STYLES[number]
         axes.plot(epsilons, values, line, color=color, marker=marker, label=name)
         told.append(f"{name} from {values[0]:.0f} to {values[-1]:.0f}")
+        lines.append(values)
+    at_best = [
+        f"{epsilon:g}"
+        for epsilon, edge, *others in zip(epsilons, *lines, strict=True)
+        if edge > max(others)
+    ]
     axes.set_xlabel("ε")
     axes.set_ylabel("exact mean return from the start")
     axes.grid(color="#E5E5E5", linewidth=0.8)
@@ -140,6 +146,9 @@ def why(epsilons: Sequence[float] = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)) -> Pictur
     axes.legend(frameon=False, fontsize=9)
     figure.description = (
         f"Exact mean returns of three paths as ε goes from {epsilons[0]:g} to "
-        f"{epsilons[-1]:g}: " + "; ".join(told) + "."
+        f"{epsilons[-1]:g}: "
+        + "; ".join(told)
+        + "; the edge is best "
+        + (f"only at ε = {', '.join(at_best)}." if at_best else "nowhere.")
     )
     return figure

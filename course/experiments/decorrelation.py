@@ -42,7 +42,8 @@ class Correlation:
 
     Attributes:
         learners: N.
-        by_lag: Autocorrelation at lags 1, 2, ..., `[seeds, lags]`.
+        by_lag: Autocorrelation of their deviations from the mean gradient at lags 1,
+            2, ..., `[seeds, lags]`.
     """
 
     learners: int
@@ -55,11 +56,13 @@ class Stability:
 
     Attributes:
         learners: N.
+        seeds: The seeds.
         last: Mean return of the last 100 episodes.
         fall: How far the mean of 100 episodes ever was below its best until then.
     """
 
     learners: int
+    seeds: tuple[int, ...]
     last: list[float]
     fall: list[float]
 
@@ -143,8 +146,8 @@ def gradients(
 def autocorrelation(gradients: FloatArray, lags: int) -> FloatArray:
     """r_k = Σ_i (g_i − ḡ)·(g_{i+k} − ḡ) / Σ_i |g_i − ḡ|² for k = 1 to `lags`.
 
-    1 if every gradient repeats the one k places before, 0 if they have nothing to do
-    with each other.
+    1 if every deviation from the mean ḡ repeats the one k places before, 0 if they have
+    nothing to do with each other. What all gradients share, ḡ, is not counted.
 
     Args:
         gradients: In order, `[count, P]`.
@@ -170,7 +173,7 @@ def measure(
     algorithm: Algorithm = ONE_STEP_SARSA,
     progress: bool = True,
 ) -> list[Correlation]:
-    """The autocorrelation of the gradients for each number of learners.
+    """The autocorrelation of the gradients' deviations from the mean, by learners.
 
     Args:
         theta: From `trained_weights`.
@@ -197,34 +200,37 @@ def stability(
     algorithm: Algorithm = ONE_STEP_SARSA,
     learners: Sequence[int] = (1, 16),
     *,
-    environment: str = "course/Catch-v0",
-    steps: int = 15_000,
-    seeds: int = 3,
+    seeds: Sequence[int] = (0,),
+    steps: int = 60_000,
     progress: bool = True,
 ) -> list[Stability]:
     """Trains with one and with many learners, everything else alike.
 
+    An update gathers 32 steps. A gradient longer than 10 is shortened to that, which is
+    more than the course's algorithms allow.
+
     Args:
         algorithm: One of the Q methods.
         learners: The numbers N; each learner takes its N-th part of the steps.
-        environment: A Gymnasium id.
+        seeds: Runs for each N.
         steps: Of all learners together.
-        seeds: Runs for each N, with seeds 0, 1, ...
         progress: Whether to show a progress bar.
     """
     rows = []
-    with tqdm(total=len(learners) * seeds, disable=not progress, leave=False) as bar:
+    total = len(learners) * len(seeds)
+    with tqdm(total=total, disable=not progress, leave=False) as bar:
         for number in learners:
             finals, falls = [], []
-            for seed in range(seeds):
+            for seed in seeds:
                 result = train(
                     algorithm,
-                    environment,
+                    ENVIRONMENT,
                     backend="sequential",
                     workers=number,
                     total_steps=steps,
                     epsilon_anneal_steps=steps // 3,
-                    update_period=5,
+                    update_period=32,
+                    max_grad_norm=10.0,
                     seed=seed,
                     progress=False,
                 )
@@ -233,12 +239,12 @@ def stability(
                 finals.append(float(means[-1]))
                 falls.append(float(np.max(np.maximum.accumulate(means) - means)))
                 bar.update()
-            rows.append(Stability(number, finals, falls))
+            rows.append(Stability(number, tuple(seeds), finals, falls))
     return rows
 
 
 def picture(rows: Sequence[Correlation]) -> Picture:
-    """Autocorrelation against the lag, one panel for each number of learners.
+    """Autocorrelation of the deviations against the lag, a panel for each N.
 
     Args:
         rows: From `measure`.
@@ -266,11 +272,15 @@ def picture(rows: Sequence[Correlation]) -> Picture:
         told.append(f"{mean[0]:.2f} with {each.learners}")
         if 1 < each.learners <= len(mean):
             back = mean[each.learners - 1]
-            told[-1] += f" (and {back:.2f} at lag {each.learners})"
+            others = np.abs(mean[lags % each.learners != 0]).max()
+            told[-1] += (
+                f" (and {back:.2f} at lag {each.learners}; at lags that are no "
+                f"multiple of {each.learners} its size is {others:.2f} at most)"
+            )
     panels[0].set_ylabel("autocorrelation")
     figure.description = (
-        "Autocorrelation of successive gradients against the lag; at lag 1 it is "
-        + ", ".join(told)
-        + " learners."
+        "Autocorrelation of deviations from the mean gradient. One panel for each "
+        f"number of learners, stems over lags 1 to {rows[0].by_lag.shape[1]}, a band "
+        "for the seeds: at lag 1 it is " + ", ".join(told) + " learners."
     )
     return figure

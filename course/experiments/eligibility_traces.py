@@ -164,9 +164,11 @@ def picture(views: Sequence[TwoViews]) -> Picture:
         raise ValueError("views is empty; expected at least one TwoViews.")
     figure = Picture(figsize=(1.2 + 3.2 * len(views), 3.6), layout="constrained")
     figure.suptitle("One episode's change of each state's value", fontsize=11)
+    agree = max(each.offline_gap for each in views) < 1e-6
     figure.description = (
-        "Bars of the forward view with the backward view's diamonds on their tips, for "
-        "each state of a chain: "
+        "Bars of the forward view and diamonds of the backward view, "
+        + ("on their tips, " if agree else "not all on their tips, ")
+        + "for each state of a chain: "
         + "; ".join(
             f"with λ = {each.lam:g} the state that changes most is "
             f"{int(np.abs(each.forward).argmax())}, and the views differ by "

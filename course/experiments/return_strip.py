@@ -44,7 +44,7 @@ def picture(
     total = float(shares.sum())
 
     figure = Picture(figsize=(9.0, 4.2), layout="constrained")
-    figure.description = _in_words(strip, shares, gamma, bootstrap_value)
+    figure.description = _in_words(names, strip, weights, bootstrap_value)
     above, below = figure.subplots(2, 1, sharex=True, sharey=True)
     hatches = [
         "" if bootstrap_value is None or i < len(strip) - 1 else "//"
@@ -104,13 +104,19 @@ def _lowered(number: int) -> str:
 
 
 def _in_words(
-    strip: Any, shares: Any, gamma: float, bootstrap_value: float | None
+    names: list[str], strip: Any, weights: Any, bootstrap_value: float | None
 ) -> str:
-    """The alternative text."""
+    """The alternative text; of a long strip it tells the sums alone."""
     count = len(strip) - (bootstrap_value is not None)
-    end = "" if bootstrap_value is None else f" and the value {bootstrap_value:g}"
+    end = "" if bootstrap_value is None else ", and last, hatched, the value V"
+    each = ""
+    if len(strip) <= MOST:
+        each = ": " + ", ".join(
+            f"{name} = {height:.3g} times {weight:.3g} is {weight * height:.3g}"
+            for name, height, weight in zip(names, strip, weights, strict=True)
+        )
     return (
-        f"Two strips of bars: above {count} reward{'s' if count > 1 else ''}{end}, "
-        f"together {strip.sum():.4g}; below the same with weights that shrink by the "
-        f"factor {gamma:g} at each step, together {shares.sum():.4g}."
+        f"Two strips of bars: above {count} reward{'s' if count > 1 else ''}{end}; "
+        f"below the same after their weights{each}. The sum is {strip.sum():.4g} above "
+        f"and {(weights * strip).sum():.4g} below."
     )

@@ -48,15 +48,17 @@ class Measured:
         updates: How many updates others made during the rollout, `[U]`.
         with_snapshot: Of the gradient taken at θ′, `[seeds × trials, U]`.
         without_snapshot: Of the gradient taken while θ moved, same shape.
-        at_arrival: Of the gradient taken at θ′ with the true one at the θ which it
-            will be added to: θ′ is all of a piece, but old. Same shape.
+        with_at_arrival: Of the gradient taken at θ′ with that of the same loss at
+            the θ which it will be added to: θ′ is all of a piece, but old. Same shape.
+        without_at_arrival: Of the gradient taken while θ moved, with the same.
         seeds: The seeds.
     """
 
     updates: tuple[int, ...]
     with_snapshot: FloatArray
     without_snapshot: FloatArray
-    at_arrival: FloatArray
+    with_at_arrival: FloatArray
+    without_at_arrival: FloatArray
     seeds: tuple[int, ...]
 
 
@@ -89,10 +91,10 @@ def measure(
             for _ in range(trials):
                 rows.append([learners.rollout(count) for count in updates])
                 bar.update()
-    cosines = np.array(rows)  # [seeds × trials, U, 3]
+    cosines = np.array(rows)  # [seeds × trials, U, 4]
     return Measured(
-        *(tuple(updates), cosines[..., 0], cosines[..., 1], cosines[..., 2]),
-        tuple(seeds),
+        *(tuple(updates), cosines[..., 0], cosines[..., 1]),
+        *(cosines[..., 2], cosines[..., 3], tuple(seeds)),
     )
 
 
@@ -125,7 +127,7 @@ class _Learners:
             if number % 60 == 0:
                 self.target_theta.copy_(self.theta)
 
-    def rollout(self, updates: int) -> tuple[float, float, float]:
+    def rollout(self, updates: int) -> tuple[float, float, float, float]:
         """One rollout; afterwards θ is as it was before.
 
         Returns:
@@ -170,6 +172,7 @@ class _Learners:
             _cosine(with_snapshot, true),
             _cosine(without_snapshot, true),
             _cosine(with_snapshot, at_arrival),
+            _cosine(without_snapshot, at_arrival),
         )
 
     def _update_by_others(self) -> None:
@@ -201,19 +204,24 @@ def _cosine(left: Tensor, right: Tensor) -> float:
 
 
 def table(measured: Measured) -> str:
-    """Medians as text; in brackets the value that a tenth of the rollouts is below."""
+    """Medians as text; in brackets the value that a tenth of the rollouts is below.
+
+    The first two columns are against the gradient at the θ that chose the actions, the
+    last two against the one at the θ that the update is added to.
+    """
     columns = (
         ("with θ′", measured.with_snapshot),
         ("without θ′", measured.without_snapshot),
-        ("θ′ against θ on arrival", measured.at_arrival),
+        ("on arrival: with", measured.with_at_arrival),
+        ("without", measured.without_at_arrival),
     )
-    heads = [f"{name:>24}" for name, _ in columns]
+    heads = [f"{name:>18}" for name, _ in columns]
     lines = ["updates by others" + "".join(heads)]
     for i, count in enumerate(measured.updates):
         cells = []
         for _, values in columns:
             low, median = np.quantile(values[:, i], [0.1, 0.5])
-            cells.append(f"{median:.3f} [{low:6.3f}]".rjust(24))
+            cells.append(f"{median:.3f} [{low:6.3f}]".rjust(18))
         lines.append(f"{count:>17}" + "".join(cells))
     return "\n".join(lines)
 

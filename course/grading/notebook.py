@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+KINDS = frozenset([".ipynb", ".py"])
 LARGEST = 50 * 2**20  # bytes; a notebook with many figures has a few million
 MOST_CELLS = 2_000
 SILENT = frozenset(["check", "hint", "next", "predict", "solution", "status"])
@@ -62,37 +63,67 @@ class Submission:
     lesson: str = ""
 
 
-def read(path: Path) -> Submission:
+def well_formed(text: str) -> str:
+    """The text with a question mark for each half of a character.
+
+    Python makes such halves of a file's name that is not UTF-8, and JSON may hold
+    them. They can be neither sent nor printed.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
+def content_of(path: Path) -> bytes:
+    """What the file holds; of one that is too large, enough for `read` to see it.
+
+    Raises:
+        UnreadableError: The file is missing, or its name is not that of a submission.
+    """
+    name = well_formed(path.name)
+    if path.suffix not in KINDS:
+        raise UnreadableError(f"{name} is neither a notebook (.ipynb) nor a .py.")
+    try:
+        if path.exists() and not path.is_file():  # a pipe might never be at its end
+            raise UnreadableError(f"{name} cannot be opened: it is no file.")
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnreadableError(f"{name} cannot be opened: {reason}.") from error
+
+
+def read(path: Path, name: str = "") -> Submission:
     """The code cells of a notebook, or of a script in the percent format.
+
+    Args:
+        path: The file.
+        name: What it is called in the sentence that says what is wrong with it.
 
     Raises:
         UnreadableError: The file is missing, too large, or not what its name says.
     """
-    if path.suffix not in (".ipynb", ".py"):
-        raise UnreadableError(f"{path.name} is neither a notebook (.ipynb) nor a .py.")
+    name = name or well_formed(path.name)
+    content = content_of(path)
+    if len(content) > LARGEST:
+        raise UnreadableError(f"{name} has more than {LARGEST:,} bytes.")
     try:
-        if path.stat().st_size > LARGEST:
-            raise UnreadableError(f"{path.name} has more than {LARGEST:,} bytes.")
-        text = path.read_text("utf-8-sig")  # Windows likes to put a mark in front
+        text = content.decode("utf-8-sig")  # Windows likes to put a mark in front
     except UnicodeDecodeError as error:
-        raise UnreadableError(f"{path.name} is not text in UTF-8.") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnreadableError(f"{path.name} cannot be opened: {reason}.") from error
+        raise UnreadableError(f"{name} is not text in UTF-8.") from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if path.suffix == ".py":
         return Submission(tuple(_percent_cells(text)))
     try:
-        content = json.loads(text)
+        notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(
-            f"{path.name} is no notebook: it is not valid JSON."
+            f"{name} is no notebook: it is not valid JSON."
         ) from error
-    cells = content.get("cells") if isinstance(content, dict) else None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
-        raise UnreadableError(f"{path.name} is no notebook: it has no list of cells.")
+        raise UnreadableError(f"{name} is no notebook: it has no list of cells.")
     if len(cells) > MOST_CELLS:
-        raise UnreadableError(f"{path.name} has more than {MOST_CELLS:,} cells.")
-    lesson = _inside(content, "metadata", "course", "lesson")
+        raise UnreadableError(f"{name} has more than {MOST_CELLS:,} cells.")
+    lesson = _inside(notebook, "metadata", "course", "lesson")
     found = tuple(_code_cells(cells))
     return Submission(found, lesson if isinstance(lesson, str) else "")
 
@@ -139,7 +170,7 @@ def parsed(cell: Cell) -> ast.Module | None:
     Nothing to run is: a cell tagged `train`, one that only calls `check`, `hint` and
     the like, and one in another language (`%%bash`). IPython's magics and shell
     lines are turned into calls of `get_ipython()`, which the worker answers with
-    nothing.
+    nothing. Each line keeps its number.
 
     Raises:
         SyntaxError: It is no Python.
@@ -148,9 +179,11 @@ def parsed(cell: Cell) -> ast.Module | None:
         return None
     source = cell.source
     if source.lstrip().startswith("%%"):
-        head, _, source = source.lstrip().partition("\n")
+        head, _, below = source.lstrip().partition("\n")
         if head[2:].split(" ")[0].strip() not in PYTHON_BELOW:
             return None
+        removed = source.count("\n") - below.count("\n")
+        source = "\n" * removed + below
     try:
         tree = ast.parse(source, cell.name)
     except SyntaxError:
@@ -164,7 +197,9 @@ def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
     manager = TransformerManager()  # type: ignore[no-untyped-call]
-    return manager.transform_cell(source)
+    first = re.match(r"(?:[^\S\n]*\n)*", source)  # the empty lines: IPython drops them
+    assert first is not None
+    return "\n" * first[0].count("\n") + manager.transform_cell(source)
 
 
 def _is_silent(line: ast.stmt) -> bool:

@@ -1,6 +1,7 @@
 """How pytest grades: the fixtures `student` and `rng`, `--submission`, and points.
 
-A test module is named after its lesson, `test_01_returns.py`. Without `--submission`
+A test module is named after its lesson, `test_01_returns.py`; more of its name may
+follow, as in `test_01_returns_hidden.py`. Without `--submission`
 its tests run against `solutions/`, and all pass. With it only the lessons of the
 submission are tested, and what fails is explained: the hint, the named misconception,
 the points.
@@ -9,7 +10,6 @@ the points.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import zlib
 from collections import defaultdict
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 STUDENT = pytest.StashKey["Student"]()
 FILES = pytest.StashKey[dict[str, Path]]()
-TEST_MODULE = re.compile(r"test_(\d\d_\w+)")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,10 +61,23 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"inputs of the autograders: --seed {config.option.seed}"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """With `--submission` only the tests of its lessons are run."""
+    """With `--submission` only the tests of its lessons are run.
+
+    Under pytest-xdist with `--dist loadgroup` one process runs all tests of a lesson,
+    so that one worker is enough.
+    """
+    for item in items:
+        if _grades(item) and lesson_tested(item) is None:
+            raise pytest.UsageError(
+                f"{item.path.name} grades no lesson: its name must begin with test_ "
+                "and a lesson's name, such as test_01_returns."
+            )
+        if _grades(item) and config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(lesson_tested(item)))
     path = config.option.submission
     if path is None:
         return
@@ -115,17 +127,32 @@ def _kind(path: Path) -> tuple[bool, str]:
 
 
 def lesson_tested(item: pytest.Item) -> str | None:
-    """The lesson whose answers this test grades, or None."""
-    named = TEST_MODULE.fullmatch(item.path.stem)
-    grades = "student" in getattr(item, "fixturenames", ())
-    return named[1] if named and grades else None
+    """The lesson whose answers this test grades, such as "01_returns", or None."""
+    return _lesson_named(item.path) if _grades(item) else None
+
+
+def _grades(item: pytest.Item) -> bool:
+    """Whether the test asks for our `student`; another's may be of that name, too."""
+    return "_submission" in getattr(item, "fixturenames", ())
+
+
+def _lesson_named(module: Path) -> str | None:
+    """The lesson that a test module's name begins with."""
+    from course.exercises import LESSONS
+
+    for lesson in LESSONS:
+        short = lesson.removeprefix("lesson_")
+        if f"{module.stem}_".startswith(f"test_{short}_"):
+            return short
+    return None
 
 
 @pytest.fixture(scope="module")
 def _submission(request: pytest.FixtureRequest) -> Iterator[Student]:
     from course.grading.student import Student
 
-    lesson = request.path.stem.removeprefix("test_")
+    lesson = _lesson_named(request.path)
+    assert lesson is not None  # or it would not have been collected
     files = request.config.stash.get(FILES, None)
     if files is not None:
         file = files[lesson]
@@ -133,7 +160,7 @@ def _submission(request: pytest.FixtureRequest) -> Iterator[Student]:
         folder = request.config.rootpath / "solutions"
         file = folder / f"{lesson}.ipynb"
         file = file if file.exists() else file.with_suffix(".py")
-    with Student(file) as student:
+    with Student(file, seed=request.config.option.seed) as student:
         yield student
 
 
@@ -148,8 +175,10 @@ def student(_submission: Student, request: pytest.FixtureRequest) -> Student:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Draws inputs: other ones in each run and each test, the same with `--seed`."""
+    # Not the node's id, to which pytest-xdist adds the name of a group.
+    test = f"{request.path.name}::{request.node.location[2]}"
     seed = request.config.option.seed
-    return np.random.default_rng([seed, zlib.crc32(request.node.nodeid.encode())])
+    return np.random.default_rng([seed, zlib.crc32(test.encode())])
 
 
 @pytest.hookimpl(wrapper=True)

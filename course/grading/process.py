@@ -18,6 +18,9 @@ from typing import IO, Any
 from course.grading.protocol import ProtocolError, pack, receive, write
 
 COURSE = Path(__file__).parent.parent
+# Ends when it is told so. At the end of its input, for then the judge has been killed,
+# it first ends the worker and all that it started, and removes its folder.
+GUARD = 'read -r over || { kill -s KILL -- "-$1"; rm -rf -- "$2"; }'
 PATIENCE = 1.0  # seconds for a worker to end, and for what it held to be let go
 
 
@@ -62,18 +65,44 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def guard(worker: int, folder: Path) -> subprocess.Popen[bytes] | None:
+    """Starts the shell that ends a worker whose judge has been killed.
+
+    The worker itself listens for its judge's end, but cannot hear it while a long
+    calculation in C holds Python's lock. Windows has no such shell: there a worker
+    goes on until that calculation is over.
+
+    Args:
+        worker: The worker's process id; it leads its own group.
+        folder: The worker's own folder.
+    """
+    if sys.platform == "win32":
+        return None
+    return subprocess.Popen(
+        ["/bin/sh", "-c", GUARD, "guard", str(worker), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
 class WorkerProcess:
     """A running worker. A context manager: on the way out it is killed.
 
     Attributes:
+        folder: The worker's own; it starts there.
         process: The process itself.
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(
+        self._temporary = tempfile.TemporaryDirectory(
             prefix="course-worker-", ignore_cleanup_errors=True
         )
-        self.process = launch(Path(self._folder.name))
+        self.folder = Path(self._temporary.name)
+        self.process = launch(self.folder)
+        self._guard = guard(self.process.pid, self.folder)
         # One message at a time: a worker that floods us has to wait.
         self._arrived: queue.Queue[Any] = queue.Queue(maxsize=1)
         self._closed = threading.Event()
@@ -132,13 +161,17 @@ class WorkerProcess:
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
+        if self._guard is not None:
+            with self._guard, contextlib.suppress(BrokenPipeError):
+                assert self._guard.stdin is not None
+                self._guard.stdin.write(b"over\n")
         # While a thread still uses a pipe, it must stay open: some other program that
         # the worker has started may hold its other end.
         if _over(self._writer):
             self.process.stdin.close()
         if _over(self._listener):
             self.process.stdout.close()
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
     def _listen(self, stream: IO[bytes]) -> None:
         while not self._closed.is_set():

@@ -6,6 +6,7 @@ again, without that cell, and goes on.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +16,18 @@ from types import TracebackType
 from typing import Any
 
 from course.exercises.observe import SECONDS, Seen, as_plain
+from course.grading.notebook import UnreadableError, content_of, well_formed
 from course.grading.process import WorkerGoneError, WorkerLateError, WorkerProcess
+from course.grading.protocol import ProtocolError
 
 CELL_SECONDS = 20.0
 """Time limit of one cell. Training cells are not run."""
 
 START_SECONDS = 120.0
-"""Time limit for starting Python and torch and running all the cells."""
+"""Time limit for starting Python and torch, before the first cell runs."""
 
 TOTAL_SECONDS = 600.0
-"""Time limit for everything that is asked of one submission."""
+"""Time limit for one submission: starting, running its cells, and all calls."""
 
 GRACE = 2.0  # seconds between the worker's own limit and its end by force
 MOST_DEADLY_CELLS = 4
@@ -88,21 +91,19 @@ class Session:
             if self._spent > TOTAL_SECONDS:
                 break
             worker = self._started()
-            begun = time.monotonic()
-            try:
-                for seen in self._ask(worker, name, plain[len(results) :]):
-                    results.append(seen)
-            except WorkerLateError:
-                self.close()
-                break
-            except WorkerGoneError:
-                self.close()
-                deaths += 1
-                results.append(Seen("raised", message=ENDED))
-                if deaths == 2:  # twice is no accident: it does so every time
-                    results += results[-1:] * (len(plain) - len(results))
-            finally:
-                self._spent += time.monotonic() - begun
+            with self._timed():
+                try:
+                    for seen in self._ask(worker, name, plain[len(results) :]):
+                        results.append(seen)
+                except WorkerLateError:
+                    self.close()
+                    break
+                except WorkerGoneError:
+                    self.close()
+                    deaths += 1
+                    results.append(Seen("raised", message=ENDED))
+                    if deaths == 2:  # twice is no accident: it does so every time
+                        results += results[-1:] * (len(plain) - len(results))
         return results + [Seen("too_slow")] * (len(plain) - len(results))
 
     @property
@@ -139,48 +140,83 @@ class Session:
         if self._problem is not None:
             raise self._problem  # the next worker would find the same
         while self._worker is None:
-            worker = WorkerProcess()
-            try:
-                report = self._run_cells(worker)
-                if report is not None:
-                    self._report, self._worker = report, worker
-            except SubmissionError as problem:
-                self._problem = problem
-                raise
-            finally:
-                if self._worker is None:
-                    worker.close()
+            with self._timed():
+                try:
+                    self._start()
+                except SubmissionError as problem:
+                    self._problem = problem
+                    raise
         return self._worker
 
-    def _run_cells(self, worker: WorkerProcess) -> Report | None:
-        """What came of it; None if one cell ended the worker: then without that one."""
+    def _start(self) -> None:
+        """Starts a worker once; afterwards there is one, unless a cell is at fault."""
+        try:
+            content = content_of(self.path)
+        except UnreadableError as problem:
+            raise SubmissionError(str(problem)) from problem
+        worker = WorkerProcess()
+        try:
+            # The worker sees no folder of ours, and no name that it may stumble over.
+            copy = worker.folder / f"submission{self.path.suffix}"
+            copy.write_bytes(content)
+            report = self._run_cells(worker, copy)
+            if report is not None:
+                self._report, self._worker = report, worker
+        finally:
+            if self._worker is None:
+                worker.close()
+
+    def _run_cells(self, worker: WorkerProcess, copy: Path) -> Report | None:
+        """What came of it; None if one cell was at fault: the next try is without it.
+
+        Such a cell has ended the worker, or does not end itself and cannot be
+        interrupted either.
+        """
         cell: int | None = None
-        end = time.monotonic() + START_SECONDS
-        first = {"submission": str(self.path), "skip": self._skip}
+        name = well_formed(self.path.name)
+        end = time.monotonic() + TOTAL_SECONDS - self._spent
+        limit = START_SECONDS
+        first = {"submission": str(copy), "name": name, "skip": self._skip}
         try:
             worker.ask(first | {"seconds": CELL_SECONDS})
             while True:
-                reply = worker.reply(end - time.monotonic())
-                if isinstance(reply, dict) and type(reply.get("cell")) is int:
-                    cell = reply["cell"]
-                else:
+                reply = worker.reply(min(end - time.monotonic(), limit))
+                if not isinstance(reply, dict) or type(reply.get("cell")) is not int:
                     return _report(reply)
+                cell, limit = reply["cell"], CELL_SECONDS + GRACE
+                if time.monotonic() > end:  # so many messages come from no cells
+                    raise WorkerLateError("The worker is late.")
+        except ProtocolError as error:
+            raise SubmissionError(f"{name} could not be run. {error}") from error
         except WorkerLateError as error:
-            where = f"in its cell {cell}" if cell is not None else "when starting"
-            raise SubmissionError(
-                f"{self.path.name} could not be run: it was still busy {where} after "
-                f"{START_SECONDS:g} seconds."
-            ) from error
-        except WorkerGoneError as error:
-            if cell is None or len(self._skip) == MOST_DEADLY_CELLS:
-                cells = f" (so did the cells {self._skip})" if self._skip else ""
-                where = "it starts" if cell is None else f"its cell {cell}"
+            if cell is None or time.monotonic() > end:
+                where = f"in its cell {cell}" if cell is not None else "when starting"
+                after = START_SECONDS if time.monotonic() < end else TOTAL_SECONDS
                 raise SubmissionError(
-                    f"{self.path.name} could not be run: the process ends when "
-                    f"{where} runs{cells}."
+                    f"{name} could not be run: it was still busy {where} after "
+                    f"{after:g} seconds."
                 ) from error
-            self._skip.append(cell)
-            return None
+        except WorkerGoneError as error:
+            if cell is None:
+                raise SubmissionError(
+                    f"{name} could not be run: the process ends when it starts."
+                ) from error
+        if len(self._skip) == MOST_DEADLY_CELLS:
+            cells = ", ".join(map(str, [*self._skip, cell]))
+            raise SubmissionError(
+                f"{name} could not be run: the cells {cells} end or block the process."
+            )
+        self._skip.append(cell)
+        return None
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Counts how long this takes."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent += time.monotonic() - begun
 
     def __enter__(self) -> Session:
         return self

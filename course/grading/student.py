@@ -6,6 +6,7 @@ Nothing of the student's runs in this process; `Session` asks a worker.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from course.exercises import EXERCISES, LESSONS
 from course.exercises.judge import Verdict, judge
 from course.exercises.observe import SECONDS, Seen, as_plain
+from course.grading.notebook import well_formed
 from course.grading.session import ENDED, Session, SubmissionError
 
 ENDED_ADVICE = (
@@ -68,17 +70,25 @@ class Student(Calls):
 
     A context manager: on the way out the worker ends.
 
+    Args:
+        path: The submission.
+        seconds: Time limit of the calls that are asked for together.
+        seed: Of the random calls in verdicts; without it they differ each time.
+
     Attributes:
         session: The worker that is asked.
         asked: Names of the functions that were called, in order.
     """
 
-    def __init__(self, path: str | Path, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, path: str | Path, seconds: float = SECONDS, seed: int | None = None
+    ) -> None:
         super().__init__(lambda *call: self._one(*call).value)
         self.session = Session(path, seconds)
         self.asked: list[str] = []
         self.gradients = Calls(lambda *call: dict(self._one(*call).gradients))
         self.changed = Calls(self._afterwards)
+        self._seed = seed
         self._verdicts: dict[str, Verdict] = {}
 
     def verdict(self, name: str, rng: np.random.Generator | None = None) -> Verdict:
@@ -87,13 +97,13 @@ class Student(Calls):
         Args:
             name: The exercise.
             rng: Draws the random calls, afresh each time; without it they are drawn
-                once, and the same verdict is given again.
+                once, as the seed says, and the same verdict is given again.
 
         Raises:
             SubmissionError: The submission cannot be read or run at all.
         """
         if rng is not None or name not in self._verdicts:
-            self._verdicts[name] = self._judged(name, rng or np.random.default_rng())
+            self._verdicts[name] = self._judged(name, rng or self._generator(name))
         return self._verdicts[name]
 
     def verdicts(self, names: Sequence[str] = ()) -> Iterator[Verdict]:
@@ -118,14 +128,20 @@ class Student(Calls):
             lesson = max(homes, key=homes.count, default=None)
         if lesson is None:
             raise SubmissionError(
-                f"{path.name} has none of the functions that the exercises ask for, "
-                "and its name is not that of a lesson."
+                f"{well_formed(path.name)} has none of the functions that the "
+                "exercises ask for, and its name is not that of a lesson."
             )
         return [name for name in EXERCISES if lesson_of(name) == lesson]
 
     def close(self) -> None:
         """Ends the worker."""
         self.session.close()
+
+    def _generator(self, name: str) -> np.random.Generator:
+        """For one exercise, whichever others are judged before it."""
+        if self._seed is None:
+            return np.random.default_rng()
+        return np.random.default_rng([self._seed, zlib.crc32(name.encode())])
 
     def _judged(self, name: str, rng: np.random.Generator) -> Verdict:
         exercise = EXERCISES[name]

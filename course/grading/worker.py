@@ -25,7 +25,13 @@ import torch
 
 from course.exercises import EXERCISES
 from course.exercises.observe import Driver, Seen, observe_all
-from course.grading.notebook import Cell, UnreadableError, parsed, read
+from course.grading.notebook import (
+    Cell,
+    UnreadableError,
+    parsed,
+    read,
+    well_formed,
+)
 from course.grading.protocol import ProtocolError, receive, send
 
 MOST_NOTES = 20
@@ -91,16 +97,19 @@ def _any_name(name: str) -> Any:
 
 
 def run_cells(
-    path: Path, skip: frozenset[int], seconds: float, replies: BinaryIO
+    path: Path, name: str, skip: frozenset[int], seconds: float, replies: BinaryIO
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Runs the cells of a submission in order, in one namespace.
 
     A cell that raises or takes too long is noted, and the next one runs. Before each
-    the judge is told its number, so that it knows which one ended the process.
+    the judge is told its number, so that it knows which one ended the process, or
+    cannot be interrupted.
 
     Args:
-        path: The submission.
-        skip: Numbers of cells that are left out: they ended an earlier worker.
+        path: A copy of the submission.
+        name: What the student has called it.
+        skip: Numbers of cells that are left out: they ended or blocked an earlier
+            worker.
         seconds: Time limit of one cell.
         replies: Where the judge listens.
 
@@ -108,9 +117,9 @@ def run_cells(
         The namespace, and what the judge is told of it.
     """
     try:
-        submission = read(path)
+        submission = read(path, name)
     except UnreadableError as problem:
-        return {}, {"unreadable": str(problem)}
+        return {}, {"unreadable": well_formed(str(problem))}
     module = types.ModuleType("__main__")
     # Functions are found by the name of their module: pickles, dataclasses.
     sys.modules["__main__"] = module
@@ -120,7 +129,8 @@ def run_cells(
     places: dict[str, list[int]] = {}
     for cell in submission.cells:
         if cell.number in skip:
-            notes.append(f"Cell {cell.number} ended the whole process; it was skipped.")
+            how = "ended or blocked the whole process"
+            notes.append(f"Cell {cell.number} {how}; it was skipped.")
             continue
         send(replies, {"cell": cell.number})
 
@@ -137,15 +147,17 @@ def run_cells(
             notes.append(f"Cell {cell.number} raised {seen.message}{where}.")
         elif seen.how == "too_slow":
             notes.append(f"Cell {cell.number} ran for more than {seconds:g} seconds.")
-    for name, cells in places.items():
+    for defined, cells in places.items():
         if len(cells) > 1:
             listed = ", ".join(map(str, cells))
-            notes.append(f"{name} is defined in the cells {listed}; the last counts.")
-    mine = {name: value for name, value in namespace.items() if _is_own(name, value)}
+            notes.append(
+                f"{defined} is defined in the cells {listed}; the last counts."
+            )
+    mine = {key: value for key, value in namespace.items() if _is_own(key, value)}
     report = {
-        "functions": [name for name in EXERCISES if name in mine],
-        "lesson": submission.lesson[:LONGEST_NOTE],
-        "notes": [note[:LONGEST_NOTE] for note in notes[:MOST_NOTES]],
+        "functions": [each for each in EXERCISES if each in mine],
+        "lesson": well_formed(submission.lesson[:LONGEST_NOTE]),
+        "notes": [well_formed(note[:LONGEST_NOTE]) for note in notes[:MOST_NOTES]],
     }
     return mine, report
 
@@ -243,7 +255,11 @@ def main() -> None:
     threading.Thread(target=listen, args=(requests, waiting), daemon=True).start()
     first = waiting.get()
     namespace, report = run_cells(
-        Path(first["submission"]), frozenset(first["skip"]), first["seconds"], replies
+        Path(first["submission"]),
+        first["name"],
+        frozenset(first["skip"]),
+        first["seconds"],
+        replies,
     )
     send(replies, {"ready": report})
     while True:

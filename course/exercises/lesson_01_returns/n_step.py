@@ -154,6 +154,16 @@ def returns_the_first_alone(rewards: Tensor, last: Any, gamma: float) -> Tensor:
 
 
 @N_STEP_RETURNS.misconception(
+    "You left out the first step: its return is 0. range(T - 1, 0, -1) stops at 1; to "
+    "come to 0 it must be range(T - 1, -1, -1)."
+)
+def stops_before_the_first(rewards: Tensor, last: Any, gamma: float) -> Tensor:
+    results = returns.n_step_returns(rewards, last, gamma).clone()
+    results[0] = 0.0
+    return results
+
+
+@N_STEP_RETURNS.misconception(
     "Your discount is one power too high throughout: you multiplied the step's own "
     "reward by γ. It comes at once; γ belongs to what follows."
 )

@@ -74,7 +74,8 @@ ONE_STEP_TARGETS = Exercise(
     hints=(
         "What a step is worth is its reward, plus what the next state is worth. After "
         "a true end there is no next state to be worth anything.",
-        "y_i = r_i + γ V(s_{i+1}) (1 − terminated_i), for each i by itself",
+        "y_i = r_i + γ V(s_{i+1}) (1 − terminated_i), for each i by itself, where "
+        "1 − terminated is `~terminated` in torch",
         "~terminated turns the flags round, and as numbers they are 1 and 0: "
         "rewards + gamma * next_values * ~terminated",
     ),

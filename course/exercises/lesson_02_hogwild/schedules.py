@@ -34,8 +34,11 @@ def run_schedule(function: Callable[..., Any], arguments: Mapping[str, Any]) -> 
     turns = sorted((access.learner, access.kind) for access in outcome.accesses)
     asked = [(name, kind) for name in "AB" for kind in ("read", "write")]
     if turns != asked:
-        who = " and ".join(sorted({name for name, _ in turns}))
-        text = f"Two learners, A and B, are to read and write once each; here {who} do."
+        names = sorted({name for name, _ in turns})
+        here = f"{' and '.join(names)} do"
+        if len(names) == 1:
+            here = f"only {names[0]} takes part"
+        text = f"Two learners, A and B, are to read and write once each; here {here}."
         if len(turns) > len(asked):
             text = "Each of A and B is to read once and to write once, no more."
         return Seen(value={"problem": text})
@@ -56,7 +59,7 @@ LOSING_SCHEDULE = Exercise(
     hints=(
         "An update is lost when a learner writes back a sum that it began before "
         "somebody else's write. Where must B's read stand for that?",
-        "Lost: read_B comes before write_A, and write_B after it (or with A and B "
+        "B.read stands before A.write, and B.write after it (or with A and B "
         "exchanged).",
         'Four words with spaces between: return "A.read ... ... B.write"',
     ),
@@ -77,8 +80,8 @@ LOSING_SCHEDULE = Exercise(
 
 
 @LOSING_SCHEDULE.misconception(
-    "Your learners take turns: B reads only after A has written, so it sees A's 1 and "
-    "writes 2. Nothing is lost. For a loss, somebody must read too early."
+    "Your learners take turns: the second reads only after the first has written, so "
+    "it sees 1 and writes 2. Nothing is lost. For a loss, somebody must read too early."
 )
 def one_after_the_other() -> str:
     return "A.read A.write B.read B.write"

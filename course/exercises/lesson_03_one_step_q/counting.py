@@ -186,8 +186,8 @@ TARGET_IS_DUE = Exercise(
 
 @TARGET_IS_DUE.misconception(
     "You asked for T mod I_target == 0. The other learners count as well, so T moves "
-    "several steps between two looks and may jump over the multiple: then no copy is "
-    "ever made."
+    "several steps between two looks and may jump over the multiple: then that copy is "
+    "missed."
 )
 def waits_for_an_exact_multiple(
     previous_step: int, global_step: int, target_period: int

@@ -65,8 +65,7 @@ ONE_STEP_Q_TARGETS = Exercise(
         "The best that can be had from s' on is the value of the best action there. "
         "After a true end there is no s' to go on from.",
         "yᵢ = rᵢ if sᵢ₊₁ is terminal, else rᵢ + γ maxₐ Q(sᵢ₊₁, a; θ⁻)",
-        "next_q_values.max(-1).values has shape [T]; "
-        "~terminated is 1 where the game goes on",
+        "next_q_values.amax(-1) has shape [T]; ~terminated is 1 where the game goes on",
     ),
     properties=[
         Property(
@@ -150,6 +149,16 @@ def takes_the_maximum_of_all_steps(
     rewards: Tensor, terminated: Tensor, next_q_values: Tensor, gamma: float
 ) -> Tensor:
     return rewards + gamma * next_q_values.max() * ~terminated
+
+
+@ONE_STEP_Q_TARGETS.misconception(
+    "You took the maximum over the steps (axis 0). Each row is one next state: take it "
+    "over the actions, the last axis."
+)
+def takes_the_maximum_over_the_steps(
+    rewards: Tensor, terminated: Tensor, next_q_values: Tensor, gamma: float
+) -> Tensor:
+    return rewards + gamma * next_q_values.amax(0) * ~terminated
 
 
 @ONE_STEP_Q_TARGETS.misconception(
@@ -310,6 +319,16 @@ def broadcasts_to_a_square(
 ) -> Tensor:
     column = q_values.gather(-1, actions[:, None])
     return (targets.detach() - column).square().sum()
+
+
+@ONE_STEP_Q_LOSS.misconception(
+    "q_values[:, actions] is [T, T]: every step with every step's action. One entry "
+    "for each step is wanted: give the rows as well."
+)
+def pairs_every_step_with_every_action(
+    q_values: Tensor, actions: Tensor, targets: Tensor
+) -> Tensor:
+    return (targets.detach() - q_values[:, actions]).square().sum()
 
 
 @ONE_STEP_Q_LOSS.misconception(

@@ -133,8 +133,7 @@ SARSA_LOSS = Exercise(
         Property(
             "no gradient flows into the target network",
             _target_gets_no_gradient,
-            "The target stands for what the value should be. A gradient into it would "
-            "bend the target towards the guess.",
+            "The target is given: θ⁻ changes only when it is copied from θ.",
         ),
         Property(
             "only the values of actions that were taken get a gradient",
@@ -321,7 +320,8 @@ def forgets_the_square(
 
 @SARSA_LOSS.misconception(
     "You have a factor ½. It is usual elsewhere, but the paper's gradient is that of "
-    "(y − Q)²; half of it would be half the learning rate."
+    "(y − Q)², and half of it is another gradient (with plain SGD, half the learning "
+    "rate)."
 )
 def halves_the_loss(
     network: nn.Module, target_network: nn.Module, rollout: Rollout, gamma: float

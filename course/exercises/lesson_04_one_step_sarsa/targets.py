@@ -72,8 +72,9 @@ SARSA_TARGETS = Exercise(
         "of the action that was executed in that state, whether it is the best or not.",
         "y_i = r_i where s_{i+1} is terminal, else r_i + γ Q(s_{i+1}, a_{i+1})",
         "One entry of each row: next_q_values.gather(-1, next_actions.unsqueeze(-1))"
-        ".squeeze(-1) has the shape [T]; so has next_q_values[torch.arange(T), "
-        "next_actions].",
+        ".squeeze(-1) has the shape [T]; so has next_q_values[torch.arange("
+        "len(rewards)), next_actions]. And ~terminated turns the flags round: it is "
+        "True where the episode goes on.",
     ),
     properties=[TERMINAL_ROWS],
 )
@@ -126,8 +127,8 @@ def discounts_the_reward(
 
 
 @SARSA_TARGETS.misconception(
-    "You threw away the last reward as well: (1 − terminated) belongs to the value "
-    "that is added, not to the whole target."
+    "You threw away the last reward as well: the factor ~terminated belongs to the "
+    "value that is added, not to the whole target."
 )
 def erases_the_last_reward(
     rewards: Tensor, ended: Tensor, next_q: Tensor, actions: Tensor, gamma: float

@@ -174,8 +174,8 @@ def forgets_gamma(r: Tensor, q: Tensor, end: bool, gamma: float) -> Tensor:
 
 
 @N_STEP_Q_TARGETS.misconception(
-    "The bootstrap has one discount too few: the state behind the rollout is one step "
-    "later than its last reward, so its value is multiplied by γ already there."
+    "The bootstrap has one discount too few: V(s_T) stands for rewards that begin one "
+    "step after the last one received, so γ multiplies it already there."
 )
 def forgets_the_last_gamma(r: Tensor, q: Tensor, end: bool, gamma: float) -> Tensor:
     best = torch.tensor(0.0) if end else q.max()

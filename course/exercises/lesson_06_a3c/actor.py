@@ -85,8 +85,8 @@ def takes_the_log_of_a_softmax(logits: Tensor, actions: Tensor) -> Tensor:
 
 
 @LOG_PROBABILITIES.misconception(
-    "You returned probabilities. The policy gradient needs their logarithms: its "
-    "direction is ∇ log π, in which rare actions weigh as much as frequent ones."
+    "You returned probabilities. The policy gradient needs their logarithms, for "
+    "∇ log π = ∇π / π: dividing by π makes up for how seldom a rare action is drawn."
 )
 def forgets_the_log(logits: Tensor, actions: Tensor) -> Tensor:
     return torch.softmax(logits, -1).gather(-1, actions[:, None])[:, 0]

@@ -208,7 +208,7 @@ def averages_over_the_steps(logits: Tensor) -> Tensor:
 
 
 @ENTROPY.misconception(
-    "You count in bits, with log₂. The paper's β belongs to the natural logarithm."
+    "You count in bits, with log₂. The course's β belongs to the natural logarithm."
 )
 def counts_in_bits(logits: Tensor) -> Tensor:
     return losses.entropy(logits) / float(np.log(2.0))

@@ -121,8 +121,7 @@ A3C_LOSS = Exercise(
     ),
     properties=[
         Property(
-            "the policy's gradient knows nothing of value_coef: the critic's weights "
-            "learn from the value loss alone",
+            "the critic's weights learn from the value loss alone",
             lambda arguments, seen: np.allclose(
                 seen.gradients["value_weights"],
                 _gradient_of_the_critic(arguments),
