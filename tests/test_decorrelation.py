@@ -75,7 +75,7 @@ def test_a_mean_that_all_gradients_share_does_not_count():
 
 def test_stability_has_one_number_for_each_seed():
     (row,) = decorrelation.stability(
-        learners=(2,), steps=3_000, seeds=(0, 3), progress=False
+        learners=(2,), steps=6_000, seeds=(0, 3), progress=False
     )
     assert row.learners == 2
     assert row.seeds == (0, 3)

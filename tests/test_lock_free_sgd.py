@@ -98,8 +98,8 @@ def test_sweep_and_picture(tmp_path: Path) -> None:
     ]
     assert all(len(row.losses) == 2 for row in rows)
     figure = lag_picture(rows)
-    assert "sparse features: converges at every lag shown" in figure.description
-    assert "one sign features: diverges from lag 32 on" in figure.description
+    assert "sparse features bear every lag shown" in figure.description
+    assert "one sign features diverge from lag 32 on" in figure.description
     figure.save(tmp_path / "lag.png")
 
 

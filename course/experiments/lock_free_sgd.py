@@ -191,10 +191,8 @@ def lag_picture(rows: Sequence[LagRow]) -> Picture:
             places, losses.min(1), losses.max(1), color=colour, alpha=0.15, linewidth=0
         )
         lost = [row.lag for row in mine if np.median(row.losses) >= DIVERGED]
-        fate = "converges at every lag shown"
-        if lost:
-            fate = f"diverges from lag {lost[0]} on"
-        words.append(f"{kind} features: {fate}")
+        fate = f"diverge from lag {lost[0]} on" if lost else "bear every lag shown"
+        words.append(f"{kind} features {fate}")
     axes.axhline(1.0, color="black", linewidth=0.8)
     axes.text(0, 1.4, "nothing learned", fontsize=8)
     axes.axhline(DIVERGED, color=GREY, linewidth=0.8, linestyle=":")
