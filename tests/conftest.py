@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Tests run side by side: each keeps to one core, as each learner does.
@@ -25,3 +26,9 @@ pytest_plugins = ["course.grading.plugin", "pytester"]
 # CI the examples are the same each time, so that a red build can be repeated.
 settings.register_profile("course", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("course")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lessons take longest, so one process begins with them (`make test`)."""
+    items.sort(key=lambda item: item.path.name != "test_lessons.py")
