@@ -7,6 +7,8 @@ it keeps every figure in a global list, which leaks and is not safe in threads.
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import os
 from collections.abc import Mapping, Sequence
@@ -48,11 +50,21 @@ class Picture(Figure):
         """Writes a PNG that carries the description."""
         self.savefig(path, dpi=120, metadata={"Description": self.description})
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
-        """The picture and its alternative text, as notebooks ask for them."""
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The picture, as notebooks ask for it.
+
+        As HTML as well, because JupyterLab gives a bare PNG no alternative text.
+        """
         content = io.BytesIO()
         self.savefig(content, dpi=120, format="png")
-        return content.getvalue(), {"alt": self.description}
+        png = base64.b64encode(content.getvalue()).decode()
+        alt = html.escape(self.description)
+        return {
+            "text/plain": self.description,
+            "image/png": png,
+            "text/html": f'<img alt="{alt}" style="max-width:100%" '
+            f'src="data:image/png;base64,{png}">',
+        }
 
 
 def learning_curve(result: Result) -> Picture:

@@ -371,14 +371,14 @@ def test_two_notebooks_lose_nothing(file: Path) -> None:
     kept = record(file)["exercises"]
     assert (kept["a"]["attempts"], kept["b"]["attempts"]) == (100, 100)
     leftovers = {path.name for path in file.parent.iterdir()}
-    assert leftovers <= {"progress.json", "progress.json.lock"}
+    assert leftovers <= {"progress.json", ".progress.json.lock"}
 
 
 def test_a_notebook_that_hangs_does_not_hold_up_the_others(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "PATIENCE", 0.05)
-    with filelock.FileLock(f"{file}.lock"):
+    with filelock.FileLock(progress.lock_path(file)):
         course.check(right())
     text = " ".join(capsys.readouterr().out.split())
     assert "Passed" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +134,12 @@ def test_a_saved_picture_carries_its_description(tmp_path: Path) -> None:
 
 def test_a_picture_shows_itself_in_a_notebook() -> None:
     figure = learning_curve(make_result([1.0, 3.0]))
-    content, metadata = figure._repr_png_()
-    assert content.startswith(b"\x89PNG")
-    assert metadata == {"alt": figure.description}
+    figure.description = 'A "curve" & more'
+    bundle = figure._repr_mimebundle_(include=None, exclude=None)
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["image/png"] in bundle["text/html"]
+    assert 'alt="A &quot;curve&quot; &amp; more"' in bundle["text/html"]
+    assert bundle["text/plain"] == figure.description
 
 
 def test_comparison_averages_seeds_and_keeps_the_last_value() -> None:

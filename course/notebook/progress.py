@@ -91,7 +91,7 @@ def change(edit: Callable[[Record], None]) -> str:
         edit(_new())
         return ""
     try:
-        with filelock.FileLock(f"{path}.lock", timeout=PATIENCE):
+        with filelock.FileLock(lock_path(path), timeout=PATIENCE):
             record, why = _read(path)
             notice = ""
             if why:
@@ -105,6 +105,11 @@ def change(edit: Callable[[Record], None]) -> str:
         reason = getattr(problem, "strerror", None) or "another notebook holds it"
         return f"Your progress was not saved to {path} ({reason})."
     return notice
+
+
+def lock_path(path: Path) -> Path:
+    """The hidden file by which two notebooks take turns."""
+    return path.with_name(f".{path.name}.lock")
 
 
 def _set_aside(path: Path) -> str:
