@@ -17,7 +17,7 @@ lab: .venv/.course ## open JupyterLab at the lessons
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/lessons
 
 test: .venv/.dev ## run all tests, with coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests --cov
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 12 tests --cov
 
 check: .venv/.dev ## lint, format, types, spelling, architecture, in under a minute
 	$(BIN)/ruff check

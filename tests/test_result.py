@@ -344,6 +344,7 @@ FACE = [
     *("A3C", "ALGORITHMS", "N_STEP_Q", "ONE_STEP_Q", "ONE_STEP_SARSA", "Config"),
     *("TrainResult", "WorkerError", "__version__", "load_result"),
     *("make_environment", "train"),
+    *("check", "hint", "solution", "predict", "ready", "status", "next"),
 ]
 
 
