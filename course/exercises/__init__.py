@@ -1,4 +1,4 @@
-"""The graded exercises: one file a lesson, each with its catalogue of misconceptions.
+"""The graded exercises, lesson by lesson, each with its catalogue of misconceptions.
 
 `EXERCISES` has all of them by the name of the function, in the order of the lessons.
 """
