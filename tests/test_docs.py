@@ -36,7 +36,7 @@ def in_readme_environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "HOME": str(folder)}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     lines = [line for line in commands() if line.startswith("course ")]
     assert len(lines) >= 8
@@ -67,7 +67,7 @@ def test_the_other_commands_are_targets_of_the_makefile() -> None:
     assert "make test" in script
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", range(len(blocks("python", PAGES))))
 def test_every_program_of_the_documents_runs(number: int, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
