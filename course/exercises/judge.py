@@ -93,7 +93,7 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
         text += f", at {slow.line}." if slow.line else "."
         advice = "Does every loop come to an end? A case has a handful of steps only."
         return Verdict(exercise, "could_not_run", (text, advice), (), *shown)
-    named, exact = diagnose(exercise, calls, seen, expected)
+    named, exact = diagnose(exercise, calls, seen, expected, right)
     if named:
         message = tuple(each.message for each in named)
         if not exact:
@@ -114,8 +114,11 @@ def diagnose(
     calls: Sequence[Case],
     seen: Sequence[Seen],
     expected: Sequence[Seen],
+    right: Sequence[bool],
 ) -> tuple[list[Misconception], bool]:
     """The misconceptions that show what was seen, wherever they are wrong.
+
+    `right` says on which calls what was seen agrees with what was expected.
 
     Returns:
         Those that agree on every call. Or else those that agree wherever they differ
@@ -123,7 +126,6 @@ def diagnose(
         answer is right. And whether it is the former.
     """
     exact, partial = [], []
-    right = [agree(exercise, *pair) for pair in zip(seen, expected, strict=True)]
     # An answer that is always the same has thought nothing of what it agrees with.
     varies = not all(agree(exercise, seen[0], each) for each in seen)
     for misconception in exercise.misconceptions:

@@ -196,7 +196,7 @@ def parsed(cell: Cell) -> ast.Module | None:
 def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    manager = TransformerManager()  # type: ignore[no-untyped-call]
+    manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's
     first = re.match(r"(?:[^\S\n]*\n)*", source)  # the empty lines: IPython drops them
     assert first is not None
     return "\n" * first[0].count("\n") + manager.transform_cell(source)

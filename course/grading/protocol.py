@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import IO, Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import numpy as np
 
 LIMIT = 8 * 2**20

@@ -66,7 +66,7 @@ def silence_the_course() -> None:
     for module in (sys.modules["course"], quiet_notebook()):
         for name in (*NOTEBOOK_NAMES, "train"):
             setattr(module, name, nothing)
-        module.ready = not_now  # type: ignore[attr-defined]
+        module.ready = not_now  # type: ignore[attr-defined]  # of every module
 
 
 NOTEBOOK_NAMES = (

@@ -156,7 +156,7 @@ def put_live(shown: object) -> Any:
     """Shows something in a notebook that `.update(other)` of the handle replaces."""
     from IPython.display import display
 
-    return display(shown, display_id=True)  # type: ignore[no-untyped-call]
+    return display(shown, display_id=True)  # type: ignore[no-untyped-call]  # IPython's
 
 
 def in_notebook() -> bool:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from course.exercises import EXERCISES, Exercise
+from course.exercises.exercise import Function
 from course.exercises.judge import Verdict, show, try_out
 from course.exercises.observe import as_plain, same
 from course.notebook.display import HEADS, Box, put, verdict_box, verdict_text
-from course.notebook.finding import Function, find
+from course.notebook.finding import find
 from course.notebook.progress import (
     Record,
     change,
@@ -224,15 +225,16 @@ def ready(*functions: Function) -> bool:
 def status() -> None:
     """Shows how far you are: every exercise, its outcome, attempts and hints."""
     record, notice = load()
+    exercises = status_rows(record)
     rows = [
         (
             f"{HEADS[row['outcome']][0]} {row['number']} {row['name']}",
             f"{HEADS[row['outcome']][1]:<32} "
             f"{row['attempts']:>3} attempts {row['hints']:>2} hints",
         )
-        for row in status_rows(record)
+        for row in exercises
     ]
-    passed = sum(row["outcome"] == "passed" for row in status_rows(record))
+    passed = sum(row["outcome"] == "passed" for row in exercises)
     predictions = [
         prediction_record({"predictions": {**record["predictions"]}}, number)
         for number in record["predictions"]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
-from typing import Any
 
 from course.exercises import EXERCISES, Exercise
-
-Function = Callable[..., Any]
+from course.exercises.exercise import Function
 
 
 def find(function: Function | str) -> Exercise:
