@@ -71,14 +71,22 @@ class Scripted:
     """In the place of a worker process: its replies are known, and none is started."""
 
     replies: list[Any]
+    closed = False
 
-    def __init__(self) -> None:
-        self.folder = Path()
+    def __init__(self, sandbox: str = "none") -> None:
+        self.has_read = False
 
-    def ask(self, message: Any) -> None:
-        pack(message)
+    def start(self) -> Scripted:
+        return type(self)()
+
+    def ask(self, *messages: Any) -> None:
+        for message in messages:
+            pack(message)
 
     def reply(self, seconds: float) -> Any:
+        if not self.has_read and not isinstance(self.replies[0], Exception):
+            self.has_read = True
+            return READ
         # At the end of the list it goes on as before, without an end.
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, Exception):
@@ -92,7 +100,7 @@ class Scripted:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Scripted]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(session, "WorkerProcess", Scripted)
+    monkeypatch.setattr(session, "Workers", Scripted)
     return Scripted
 
 
@@ -343,6 +351,27 @@ def test_an_answer_equal_to_everything_is_wrong(tmp_path: Path) -> None:
     assert found["episode_return"].outcome == "not_attempted"
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from course.exercises import EXERCISES\n"
+        "def discounted_return(rewards, gamma):\n"
+        "    return EXERCISES['discounted_return'].reference(rewards, gamma)",
+        "from course import returns\n"
+        "discounted_return = lambda *each: returns.discounted_return(*each)",
+    ],
+)
+def test_an_answer_that_calls_the_courses_own_is_none(
+    cell: str, tmp_path: Path
+) -> None:
+    with Student(write(tmp_path / "00_start.ipynb", cell)) as student:
+        assert not works(student)
+        verdict = student.verdict("discounted_return")
+        assert "the course's own" in student.session.report.notes[0]
+    assert verdict.outcome == "could_not_run"
+    assert "switched off" in verdict.message[0]
+
+
 # Cells
 
 
@@ -369,7 +398,8 @@ def test_a_cell_that_ends_blocks_or_delays_the_worker_costs_itself(
         )
 
 
-READY = {"ready": {"functions": [], "lesson": "", "notes": []}}
+READ = {"lesson": "", "fingerprints": {}, "notes": []}
+READY = {"ready": {"functions": [], "notes": []}}
 CELL = {"cell": 2}
 LATE = WorkerLateError("It is late.")
 GONE = session.WorkerGoneError("It has ended.")
@@ -402,28 +432,27 @@ def test_slow_cells_may_take_long_together(
 
     def reply(self: Scripted, seconds: float) -> Any:
         waited.append(seconds)
-        return {"cell": len(waited)} if len(waited) < 9 else READY
+        if len(waited) == 1:
+            return READ
+        return {"cell": len(waited)} if len(waited) < 10 else READY
 
     monkeypatch.setattr(scripted, "reply", reply)
     assert Session(write(Path("x.ipynb"))).report.functions == ()
-    assert waited == [session.START_SECONDS] + 8 * [
+    assert waited == 2 * [session.START_SECONDS] + 8 * [
         session.CELL_SECONDS + session.GRACE
     ]
 
 
-def test_a_flood_of_cells_has_an_end(
-    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session, "TOTAL_SECONDS", 0.1)
+def test_a_flood_of_cells_has_an_end(scripted: type[Scripted]) -> None:
     scripted.replies = [CELL]
     with pytest.raises(SubmissionError, match=r"busy in its cell 2 after 0\.1 seconds"):
-        _ = Session(write(Path("x.ipynb"))).report
+        _ = Session(write(Path("x.ipynb")), total=0.1).report
 
 
 def test_what_cannot_be_sent_is_said(
     scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Scripted, message: Any) -> None:
+    def refuse(self: Scripted, *messages: Any) -> None:
         raise ProtocolError("This cannot be sent.")
 
     monkeypatch.setattr(scripted, "ask", refuse)
@@ -448,9 +477,7 @@ def test_an_unreadable_submission_is_said(
         student.verdict("episode_return")
 
 
-def test_a_file_of_any_name_is_read_and_its_whole_time_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_any_name_is_read_and_its_whole_time_counts(tmp_path: Path) -> None:
     # Windows and macOS know no name that is not Unicode.
     name = b"Andr\xe9.ipynb" if sys.platform == "linux" else "André.ipynb".encode()
     path = write(tmp_path / os.fsdecode(name), NO_DISCOUNT, course={"lesson": "\ud800"})
@@ -458,10 +485,10 @@ def test_a_file_of_any_name_is_read_and_its_whole_time_counts(
         # The lesson is found by the functions.
         assert student.exercises() == ["episode_return", "discounted_return"]
         # No call was made until now, but starting has taken longer than this.
-        with monkeypatch.context() as patch:
-            patch.setattr(session, "TOTAL_SECONDS", 0.1)
-            with pytest.raises(CallFailedError, match="time limit"):
-                student.discounted_return([1.0], 0.5)
+        student.session.total, total = 0.1, student.session.total
+        with pytest.raises(CallFailedError, match="time limit"):
+            student.discounted_return([1.0], 0.5)
+        student.session.total = total
         verdict = student.verdict("discounted_return")
     assert verdict.misconceptions == ("forgets_gamma",)
 
@@ -517,12 +544,14 @@ def test_an_answer_to_another_call_is_refused() -> None:
 @pytest.mark.parametrize("reply", [None, {}, {"ready": 1}])
 def test_a_forged_report_is_refused(reply: Any) -> None:
     with pytest.raises(session.WorkerGoneError):
-        session._report(reply)
+        session._report(READ, reply)
 
 
 def test_a_report_is_read_with_care() -> None:
-    told = session._report({"ready": {"functions": [1], "lesson": 2, "notes": "a"}})
-    assert told == session.Report(("",), "", ())
+    ready = {"ready": {"functions": [1], "lesson": "01_returns", "notes": "a"}}
+    told = session._report(READ | {"notes": ["first"]}, ready)
+    # What is said after the student's code has run does not change the lesson.
+    assert told == session.Report(("",), "", ("first",), {})
 
 
 # Processes
@@ -542,8 +571,10 @@ def test_a_worker_ends_with_its_judge(tmp_path: Path) -> None:
         "from course.grading.student import Student\n"
         f"student = Student({str(path)!r}, seconds=500)\n"
         "student.session.report\n"
-        "worker = student.session._worker\n"
-        "print(worker.process.pid, worker.folder, flush=True)\n"
+        "import psutil\n"
+        "[worker] = [p for p in psutil.Process().children()"
+        " if 'course.grading.worker' in p.cmdline()]\n"
+        "print(worker.pid, worker.cwd(), flush=True)\n"
         "student.episode_return([1.0])\n"
     )
     with running_script(tmp_path / "judge.py", source) as judge:

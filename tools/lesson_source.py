@@ -11,8 +11,8 @@ from typing import Literal
 import jupytext
 
 from course.exercises import EXERCISES, Exercise
+from course.grading.release import BEGIN, ReleaseError, without_regions
 
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HEADING = re.compile(r"^### Exercise (\d\d\.\d+): (\w+)$", re.MULTILINE)
 CHECK = re.compile(r"check\((\w+)\)")
 HINT = re.compile(r"# hint\((\w+)\)")
@@ -97,7 +97,10 @@ def _role(
     exercises: Mapping[str, Exercise],
 ) -> tuple[Role, str]:
     """What a cell is for, and the name (a prediction: the number) of its exercise."""
-    regions = _regions(source, where)
+    try:
+        _, regions = without_regions(source, stub="")
+    except ReleaseError as fault:
+        raise LessonError(f"{where}: {fault}") from fault
     if kind == "markdown":
         if regions:
             return "answer", ""
@@ -126,24 +129,6 @@ def _role(
     if found := PREDICT.fullmatch(source.strip()):
         return "predict", found[1]
     return "code", ""
-
-
-def _regions(source: str, where: str) -> int:
-    """How many solution regions a cell has; each must be closed before the next."""
-    inside, count = False, 0
-    for line in source.splitlines():
-        if not re.search("(BEGIN|END) SOLUTION", line):
-            continue
-        if line.strip() not in (BEGIN, END):
-            raise LessonError(f"{where}: {BEGIN} and {END} stand alone in their lines.")
-        opens = line.strip() == BEGIN
-        if opens == inside:
-            fault = "a second BEGIN" if opens else "an END without its BEGIN"
-            raise LessonError(f"{where}: {fault} SOLUTION.")
-        inside, count = opens, count + opens
-    if inside:
-        raise LessonError(f"{where}: a BEGIN SOLUTION without its END SOLUTION.")
-    return count
 
 
 def _check_order(file: str, cells: Sequence[Cell], own: Sequence[Exercise]) -> None:

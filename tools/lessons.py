@@ -11,46 +11,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import nbformat
 
-from tools.lesson_source import BEGIN, END, ORDER, Cell, LessonError, read
+from course.grading.release import as_text, digest, released
+from tools.lesson_source import ORDER, Cell, LessonError, read
 
 ROOT = Path(__file__).parent.parent
-ANSWER = "*Write your answer here.*"
 NOTEBOOK = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     # Without Python's version, which differs from machine to machine.
     "language_info": {"file_extension": ".py", "name": "python"},
 }
-
-
-def stub(cell: Cell) -> str:
-    """The cell as a student gets it: each solution region replaced by a stub."""
-    text = ANSWER
-    if cell.type == "code" and cell.exercise is not None:
-        title = f"Exercise {cell.exercise.number}: {cell.exercise.name}"
-        text = f'raise NotImplementedError("{title}")'
-    lines, inside = [], False
-    for line in cell.source.splitlines():
-        if line.strip() == BEGIN:
-            inside = True
-            lines.append(line[: line.index("#")] + text)
-        elif line.strip() == END:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def identities(cells: Sequence[Cell]) -> Iterator[str]:
@@ -112,22 +93,20 @@ def metadata(cell: Cell, identity: str) -> dict[str, Any]:
     return all_of_it
 
 
-def notebook(name: str, cells: Sequence[Cell], solved: bool) -> str:
-    """The notebook as text, the same on every machine: no outputs, keys in order.
+def notebook(name: str, cells: Sequence[Cell]) -> dict[str, Any]:
+    """The notebook with its solutions, without outputs.
 
     Args:
         name: Of the lesson, such as "01_returns".
         cells: From `read`.
-        solved: With the solutions in it, or with stubs.
     """
     made = []
     for cell, identity in zip(cells, identities(cells), strict=True):
-        source = cell.source if solved else stub(cell)
         new: dict[str, Any] = {
             "cell_type": cell.type,
             "id": identity,
             "metadata": metadata(cell, identity),
-            "source": source.splitlines(keepends=True),
+            "source": cell.source.splitlines(keepends=True),
         }
         if cell.type == "code":
             new |= {"execution_count": None, "outputs": []}
@@ -140,13 +119,7 @@ def notebook(name: str, cells: Sequence[Cell], solved: bool) -> str:
         "nbformat_minor": 5,
     }
     nbformat.validate(whole)
-    return json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-
-
-def digest(cells: Sequence[Mapping[str, Any]]) -> str:
-    """A short fingerprint of what stands in a notebook's cells."""
-    sources = ["".join(cell["source"]) for cell in cells]
-    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
+    return whole
 
 
 def edited(path: Path) -> bool:
@@ -164,11 +137,11 @@ def edited(path: Path) -> bool:
 
 def make(source: Path) -> dict[Path, str]:
     """Both notebooks of a source: where they belong, and what stands in them."""
-    cells = read(source)
-    lessons = source.parent.parent / "lessons"
+    solved = notebook(source.stem, read(source))
+    name = f"{source.stem}.ipynb"
     return {
-        source.with_suffix(".ipynb"): notebook(source.stem, cells, solved=True),
-        lessons / f"{source.stem}.ipynb": notebook(source.stem, cells, solved=False),
+        source.with_name(name): as_text(solved),
+        source.parent.parent / "lessons" / name: as_text(released(solved, name)),
     }
 
 

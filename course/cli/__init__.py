@@ -17,8 +17,11 @@ import click
 
 from course import __version__
 from course.cli.checking import check, hint, status
+from course.cli.collecting import collect
 from course.cli.errors import Commands
+from course.cli.grading import grade
 from course.cli.playing import evaluate, watch
+from course.cli.releasing import gradescope, release
 from course.cli.tables import compare, doctor, probe
 from course.cli.training import train
 
@@ -36,6 +39,7 @@ def main(debug: bool) -> None:
 
 TRAINING = (train, compare, evaluate, watch, probe, doctor)
 LESSONS = (check, hint, status)
+TEACHING = (release, collect, grade, gradescope)
 
-for command in (*TRAINING, *LESSONS):
+for command in (*TRAINING, *LESSONS, *TEACHING):
     main.add_command(command)

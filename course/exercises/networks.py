@@ -50,7 +50,10 @@ def tiny_q_network(weights: Weights) -> nn.Linear:
         weights: `[A, features]`.
     """
     matrix = torch.as_tensor(np.array(weights), dtype=torch.float32)
-    network = nn.Linear(matrix.shape[1], matrix.shape[0], bias=False)
+    # Not in the default type: a student may have chosen another.
+    network = nn.Linear(
+        matrix.shape[1], matrix.shape[0], bias=False, dtype=torch.float32
+    )
     with torch.no_grad():
         network.weight.copy_(matrix)
     return network

@@ -20,10 +20,15 @@ MOST_CELLS = 2_000
 SILENT = frozenset(["check", "hint", "next", "predict", "solution", "status"])
 """Calls of the course's that only talk to the student."""
 
-CELL_MARK = re.compile(r"^# ?%%(?![%\w])(.*)$", re.MULTILINE)
+# The second kind is nbconvert's.
+CELL_MARK = re.compile(r"^(?:# ?%%(?![%\w])(.*)|# In ?\[[\d ]*\]:)$", re.MULTILINE)
 TAGS = re.compile(r"tags=(\[[^\]]*\])")
 # The rest of such a cell is Python all the same; below any other `%%` it may not be.
 PYTHON_BELOW = frozenset(["time", "timeit", "capture", "prun"])
+FILE_BELOW = frozenset(["writefile", "file"])
+# These magics do something that a later line may need.
+TIMED = re.compile(r"^([^\S\n]*)%time +(?=\S)", re.MULTILINE)
+RUN = re.compile(r"^([^\S\n]*)%run +(?:-i +)?([\w./-]+\.py) *$", re.MULTILINE)
 
 
 class UnreadableError(Exception):
@@ -79,7 +84,7 @@ def content_of(path: Path) -> bytes:
         UnreadableError: The file is missing, or its name is not that of a submission.
     """
     name = well_formed(path.name)
-    if path.suffix not in KINDS:
+    if path.suffix.lower() not in KINDS:
         raise UnreadableError(f"{name} is neither a notebook (.ipynb) nor a .py.")
     try:
         if path.exists() and not path.is_file():  # a pipe might never be at its end
@@ -104,22 +109,22 @@ def read(path: Path, name: str = "") -> Submission:
     name = name or well_formed(path.name)
     content = content_of(path)
     if len(content) > LARGEST:
-        raise UnreadableError(f"{name} has more than {LARGEST:,} bytes.")
+        advice = "without its outputs it is smaller: clear them, and save it."
+        raise UnreadableError(f"{name} has more than {LARGEST:,} bytes; {advice}")
     try:
         text = content.decode("utf-8-sig")  # Windows likes to put a mark in front
     except UnicodeDecodeError as error:
         raise UnreadableError(f"{name} is not text in UTF-8.") from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if path.suffix == ".py":
-        return Submission(tuple(_percent_cells(text)))
+    if path.suffix.lower() == ".py":
+        return Submission(tuple(_percent_cells(_with_plain_ends(text))))
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(
             f"{name} is no notebook: it is not valid JSON."
         ) from error
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list):
+    cells = _cells(notebook)
+    if cells is None:
         raise UnreadableError(f"{name} is no notebook: it has no list of cells.")
     if len(cells) > MOST_CELLS:
         raise UnreadableError(f"{name} has more than {MOST_CELLS:,} cells.")
@@ -128,19 +133,39 @@ def read(path: Path, name: str = "") -> Submission:
     return Submission(found, lesson if isinstance(lesson, str) else "")
 
 
+def _cells(notebook: Any) -> list[Any] | None:
+    """The list of cells; before nbformat 4 there was one in each worksheet."""
+    if not isinstance(notebook, dict):
+        return None
+    if isinstance(notebook.get("cells"), list):
+        return list(notebook["cells"])
+    sheets = notebook.get("worksheets")
+    if not isinstance(sheets, list):
+        return None
+    lists = [_inside(sheet, "cells") for sheet in sheets]
+    return [cell for cells in lists if isinstance(cells, list) for cell in cells]
+
+
 def _code_cells(cells: list[Any]) -> Iterator[Cell]:
     for number, cell in enumerate(cells, start=1):
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
-        source = cell.get("source")
+        source = cell.get("source", cell.get("input"))  # the latter before nbformat 4
         if isinstance(source, list):
             source = "".join(line for line in source if isinstance(line, str))
         if isinstance(source, str):
             tags = _inside(cell, "metadata", "tags")
             names = tags if isinstance(tags, list) else []
             yield Cell(
-                number, source, frozenset(tag for tag in names if isinstance(tag, str))
+                number,
+                well_formed(_with_plain_ends(source)),
+                frozenset(tag for tag in names if isinstance(tag, str)),
             )
+
+
+def _with_plain_ends(text: str) -> str:
+    """The text with the line ends of Linux."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _inside(value: Any, *keys: str) -> Any:
@@ -157,9 +182,10 @@ def _percent_cells(text: str) -> Iterator[Cell]:
         yield Cell(0 if marks else 1, text[:first])
     for number, mark in enumerate(marks, start=1):
         end = marks[number].start() if number < len(marks) else len(text)
-        if "[markdown]" in mark[1] or "[md]" in mark[1] or "[raw]" in mark[1]:
+        title = mark[1] or ""
+        if "[markdown]" in title or "[md]" in title or "[raw]" in title:
             continue
-        tags = TAGS.search(mark[1])
+        tags = TAGS.search(title)
         names = re.findall(r"[\w-]+", tags[1]) if tags else []
         yield Cell(number, text[mark.end() : end].strip("\n"), frozenset(names))
 
@@ -170,7 +196,8 @@ def parsed(cell: Cell) -> ast.Module | None:
     Nothing to run is: a cell tagged `train`, one that only calls `check`, `hint` and
     the like, and one in another language (`%%bash`). IPython's magics and shell
     lines are turned into calls of `get_ipython()`, which the worker answers with
-    nothing. Each line keeps its number.
+    nothing; those that write a file or define something, into Python that does so.
+    Each line keeps its number.
 
     Raises:
         SyntaxError: It is no Python.
@@ -178,17 +205,26 @@ def parsed(cell: Cell) -> ast.Module | None:
     if "train" in cell.tags:
         return None
     source = cell.source
-    if source.lstrip().startswith("%%"):
+    while source.lstrip().startswith("%%"):
         head, _, below = source.lstrip().partition("\n")
-        if head[2:].split(" ")[0].strip() not in PYTHON_BELOW:
+        magic, *options = head[2:].split() or [""]
+        if magic in FILE_BELOW and options:
+            mode = "a" if {"-a", "--append"} & set(options) else "w"
+            name = options[-1].strip("\"'")
+            opened = f"open({name!r}, {mode!r}, encoding='utf-8')"
+            return ast.parse(f"with {opened} as _: _.write({below!r})", cell.name)
+        if magic not in PYTHON_BELOW:
             return None
         removed = source.count("\n") - below.count("\n")
         source = "\n" * removed + below
     try:
-        tree = ast.parse(source, cell.name)
+        try:
+            tree = ast.parse(source, cell.name)
+        except SyntaxError:
+            tree = ast.parse(_without_magics(source), cell.name)
     except SyntaxError:
-        tree = ast.parse(_without_magics(source), cell.name)
-    except (ValueError, RecursionError, MemoryError) as error:
+        raise
+    except Exception as error:  # of a parser, or of IPython's transformers
         raise SyntaxError(f"it cannot be read: {error}") from error
     return None if all(_is_silent(line) for line in tree.body) else tree
 
@@ -196,6 +232,9 @@ def parsed(cell: Cell) -> ast.Module | None:
 def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
+    text = r"__import__('pathlib').Path('\2').read_text('utf-8')"
+    source = RUN.sub(rf"\1exec({text})", source)
+    source = TIMED.sub(r"\1", source)
     manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's
     first = re.match(r"(?:[^\S\n]*\n)*", source)  # the empty lines: IPython drops them
     assert first is not None

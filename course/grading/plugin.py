@@ -1,24 +1,29 @@
 """How pytest grades: the fixtures `student` and `rng`, `--submission`, and points.
 
 A test module is named after its lesson, `test_01_returns.py`; more of its name may
-follow, as in `test_01_returns_hidden.py`. Without `--submission`
-its tests run against `solutions/`, and all pass. With it only the lessons of the
-submission are tested, and what fails is explained: the hint, the named misconception,
-the points.
+follow, as in `test_01_returns_hidden.py`. Without `--submission` its tests run against
+`solutions/`, and all pass. With it only the lessons of the submission are tested, in a
+sandbox, and what fails is explained: hint, named misconception, points.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import secrets
 import zlib
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+from course.grading.notebook import well_formed
+from course.grading.process import Workers
+from course.grading.sandbox import SandboxMissingError, choose
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -26,7 +31,11 @@ if TYPE_CHECKING:
     from course.grading.student import Student
 
 STUDENT = pytest.StashKey["Student"]()
-FILES = pytest.StashKey[dict[str, Path]]()
+STUDENTS = pytest.StashKey[dict[str, "Student"]]()
+"""By lesson, whom the tests grade in the place of `solutions/`."""
+WORKERS = pytest.StashKey[Workers]()
+
+CALLED = re.compile(r"\bstudent(?:\.gradients|\.changed)?\.(\w+)\(")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,6 +52,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="Of the inputs that are drawn.  [default: a new one; 0 in CI]",
     )
+    group.addoption(
+        "--unsafe-no-sandbox",
+        action="store_true",
+        help="Run the submission as a plain process where there is no sandbox.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,13 +66,24 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = 0 if "CI" in os.environ else secrets.randbelow(10**6)
     path = config.option.submission
-    if path is not None and not path.exists():
+    if path is None:
+        return
+    if not path.exists():
         raise pytest.UsageError(f"--submission: there is no {path}.")
+    try:
+        sandbox = choose(config.option.unsafe_no_sandbox)
+    except SandboxMissingError as problem:
+        raise pytest.UsageError(f"--submission: {problem}") from problem
+    workers = config.stash[WORKERS] = Workers(sandbox)
+    config.add_cleanup(workers.close)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Says how to have the same inputs again."""
-    return f"inputs of the autograders: --seed {config.option.seed}"
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Says how to have the same inputs again, and what keeps a submission in."""
+    lines = [f"inputs of the autograders: --seed {config.option.seed}"]
+    if (workers := config.stash.get(WORKERS, None)) is not None:
+        lines.append(f"sandbox of the submission: {workers.sandbox}")
+    return lines
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -70,56 +95,119 @@ def pytest_collection_modifyitems(
     Under pytest-xdist with `--dist loadgroup` one process runs all tests of a lesson,
     so that one worker is enough.
     """
-    for item in items:
-        if _grades(item) and lesson_tested(item) is None:
-            raise pytest.UsageError(
-                f"{item.path.name} grades no lesson: its name must begin with test_ "
-                "and a lesson's name, such as test_01_returns."
-            )
-        if _grades(item) and config.pluginmanager.hasplugin("xdist"):
+    for item in filter(_grades, items):
+        _require_place(item)
+        if config.pluginmanager.hasplugin("xdist"):
             item.add_marker(pytest.mark.xdist_group(lesson_tested(item)))
     path = config.option.submission
     if path is None:
         return
-    files = config.stash[FILES] = submitted(path)
-    others = [item for item in items if lesson_tested(item) not in files]
+    students = config.stash[STUDENTS] = submitted(path, config)
+    others = [item for item in items if lesson_tested(item) not in students]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if lesson_tested(item) in files]
+    items[:] = [item for item in items if lesson_tested(item) in students]
 
 
-def submitted(path: Path) -> dict[str, Path]:
-    """By lesson, such as "01_returns", the file to be graded.
+def _require_place(item: pytest.Item) -> None:
+    if lesson_tested(item) is None:
+        raise pytest.UsageError(
+            f"{item.path.name} grades no lesson: its name must begin with test_ "
+            "and a lesson's name, such as test_01_returns."
+        )
+    if exercise_tested(item) is None:
+        raise pytest.UsageError(
+            f"{item.name} in {item.path.name} calls no exercise of its lesson: it "
+            "must ask for the answer by name, as in student.n_step_returns(...)."
+        )
+    points_of(item)
+
+
+def points_of(item: pytest.Item) -> float:
+    """What the test is worth; a `UsageError` if it does not say so."""
+    marker = item.get_closest_marker("points")
+    worth = marker.args[0] if marker is not None and marker.args else None
+    if not isinstance(worth, int | float) or not 0 <= worth < float("inf"):
+        raise pytest.UsageError(
+            f"{item.name} in {item.path.name} does not say what it is worth: write "
+            "@pytest.mark.points(1), or another number, above it."
+        )
+    return float(worth)
+
+
+def exercise_tested(item: pytest.Item) -> str | None:
+    """The exercise of its lesson that the test's source calls first, or None."""
+    from course.exercises import EXERCISES
+    from course.grading.student import lesson_of
+
+    if not isinstance(item, pytest.Function):
+        return None
+    lesson = f"lesson_{lesson_tested(item)}"
+    for name in CALLED.findall(inspect.getsource(item.function)):
+        if name in EXERCISES and lesson_of(name) == lesson:
+            return str(name)
+    return None
+
+
+def submitted(path: Path, config: pytest.Config) -> dict[str, Student]:
+    """By lesson, such as "01_returns", what is to be graded.
 
     Args:
         path: A file, or a folder with a file for each lesson; links in it are not
             followed.
+        config: Has the seed and the workers.
+    """
+    from course.grading.student import Student, lesson_in
+
+    files = [path]
+    if path.is_dir():
+        files = [
+            each
+            for each in [*path.glob("*.py"), *path.glob("*.ipynb")]
+            if lesson_in(each.stem) is not None and not each.is_symlink()
+        ]
+    how = {"seed": config.option.seed, "workers": config.stash[WORKERS]}
+    students, problems = students_of(files, lambda file: Student(file, **how))
+    if problems:
+        raise pytest.UsageError(f"--submission: {problems[0]}")
+    return students
+
+
+def students_of(
+    files: Sequence[Path], student: Callable[[Path], Student]
+) -> tuple[dict[str, Student], list[str]]:
+    """By lesson, the one file that counts; and a sentence for each that does not.
+
+    A file whose name is not that of a lesson is run, to see where its functions belong.
+
+    Args:
+        files: Notebooks and scripts of one student.
+        student: Makes the student of a file.
     """
     from course.grading.session import SubmissionError
-    from course.grading.student import Student, lesson_in, lesson_of
+    from course.grading.student import lesson_in, lesson_of
 
-    if path.is_dir():
-        found: dict[str, Path] = {}
-        # Where a lesson is there twice, the notebook counts, not the script.
-        for each in sorted([*path.glob("*.py"), *path.glob("*.ipynb")], key=_kind):
-            lesson = lesson_in(each.stem)
-            if lesson is None or each.is_symlink():
-                continue
-            name = lesson.removeprefix("lesson_")
-            if name in found and found[name].suffix == each.suffix:
-                raise pytest.UsageError(
-                    f"--submission: {found[name].name} and {each.name} are both of "
-                    f"lesson {name}."
-                )
-            found[name] = each
-        return found
-    lesson = lesson_in(path.stem)
-    if lesson is None:
+    found: dict[str, Student] = {}
+    problems = []
+    # Where a lesson is there twice, the notebook counts, not the script.
+    for file in sorted(files, key=_kind):
+        one = student(file)
         try:
-            with Student(path) as student:
-                lesson = lesson_of(student.exercises()[0])
+            lesson = lesson_in(file.stem) or lesson_of(one.exercises()[0])
         except SubmissionError as problem:
-            raise pytest.UsageError(f"--submission: {problem}") from problem
-    return {lesson.removeprefix("lesson_"): path}
+            problems.append(str(problem))
+            one.close()
+            continue
+        name = lesson.removeprefix("lesson_")
+        if name in found:
+            earlier = found[name].session.path
+            found[name].close()
+            if earlier.suffix == file.suffix:
+                problems.append(
+                    f"{well_formed(earlier.name)} and {well_formed(file.name)} are "
+                    f"both of lesson {name}: only the second can count."
+                )
+        found[name] = one
+    return found, problems
 
 
 def _kind(path: Path) -> tuple[bool, str]:
@@ -151,17 +239,20 @@ def _lesson_named(module: Path) -> str | None:
 def _submission(request: pytest.FixtureRequest) -> Iterator[Student]:
     from course.grading.student import Student
 
+    config = request.config
     lesson = _lesson_named(request.path)
     assert lesson is not None  # or it would not have been collected
-    files = request.config.stash.get(FILES, None)
-    if files is not None:
-        file = files[lesson]
-    else:
-        folder = request.config.rootpath / "solutions"
+    students = config.stash.get(STUDENTS, None)
+    if students is None:
+        folder = config.rootpath / "solutions"
         file = folder / f"{lesson}.ipynb"
         file = file if file.exists() else file.with_suffix(".py")
-    with Student(file, seed=request.config.option.seed) as student:
-        yield student
+        with Student(file, seed=config.option.seed) as student:
+            yield student
+        return
+    yield students[lesson]
+    if config.option.submission is not None:  # a judge has more to ask
+        students[lesson].close()
 
 
 @pytest.fixture
@@ -188,10 +279,9 @@ def pytest_runtest_makereport(
     """Adds to a failure what helps: hint, diagnosis, points."""
     report = yield
     lesson = lesson_tested(item)
-    marker = item.get_closest_marker("points")
-    if lesson is None or marker is None:
+    if lesson is None:
         return report
-    points = marker.args[0]
+    points = points_of(item)
     if call.when == "setup":
         # These reach the summary also from pytest-xdist's processes.
         item.user_properties.append(("points", points))
@@ -255,5 +345,5 @@ def pytest_terminal_summary(
     for lesson in sorted(possible):
         line = f"{lesson:<34} {reached[lesson]:g} of {possible[lesson]:g}"
         terminalreporter.write_line(line)
-    total = sum(reached.values()), sum(possible.values())
-    terminalreporter.write_line("{:<34} {:g} of {:g}".format("all", *total))
+    total = f"{sum(reached.values()):g} of {sum(possible.values()):g}"
+    terminalreporter.write_line(f"{'all':<34} {total}")

@@ -1,4 +1,4 @@
-"""Starting a worker, and waiting for it no longer than is right: the judge's side."""
+"""Starting workers, and waiting for one no longer than is right: the judge's side."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from course.grading.hosting import Host, HostGoneError
 from course.grading.protocol import ProtocolError, pack, receive, write
+from course.grading.sandbox import COURSE
 
-COURSE = Path(__file__).parent.parent
 # Ends when it is told so. At the end of its input, for then the judge has been killed,
 # it first ends the worker and all that it started, and removes its folder.
 GUARD = 'read -r over || { kill -s KILL -- "-$1"; rm -rf -- "$2"; }'
@@ -30,6 +32,205 @@ class WorkerGoneError(Exception):
 
 class WorkerLateError(Exception):
     """The worker did not reply in time; it has to be started again."""
+
+
+class WorkerProcess:
+    """A running worker. A context manager: on the way out it is ended.
+
+    Args:
+        requests: The pipe that it reads.
+        replies: The pipe that it writes.
+        ended: Whether it has ended, as far as one can know.
+        end: Ends it, and all that it has started, at once.
+
+    Attributes:
+        closed: Whether it was ended from here.
+    """
+
+    def __init__(
+        self,
+        requests: IO[bytes],
+        replies: IO[bytes],
+        ended: Callable[[], bool],
+        end: Callable[[], None],
+    ) -> None:
+        self.closed = False
+        self._requests, self._replies = requests, replies
+        self._ended, self._end = ended, end
+        # One message at a time: a worker that floods us has to wait.
+        self._arrived: queue.Queue[Any] = queue.Queue(maxsize=1)
+        self._closing = threading.Event()
+        # Pipes cannot be waited for with a time limit on Windows: a thread waits.
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        self._writer: threading.Thread | None = None
+
+    def ask(self, *messages: Any) -> None:
+        """Sends requests; that nobody reads them shows when the reply is waited for.
+
+        Raises:
+            ProtocolError: One is too long, or no plain data.
+        """
+        packed = b"".join(map(pack, messages))
+        # In a thread, since a worker that has stopped itself might never read it.
+        arguments = self._requests, packed
+        self._writer = threading.Thread(target=_try_write, args=arguments, daemon=True)
+        self._writer.start()
+
+    def reply(self, seconds: float) -> Any:
+        """Waits for the next message.
+
+        Raises:
+            WorkerGoneError: The worker has ended, or what it sent is no message.
+            WorkerLateError: Nothing has come within so many seconds.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                arrived = self._arrived.get(timeout=0.1)
+                break
+            except queue.Empty:
+                if time.monotonic() > end:
+                    raise WorkerLateError("The worker is late.") from None
+                # A child of the worker's may hold the pipe open after its death.
+                if self._ended() and self._arrived.empty():
+                    raise WorkerGoneError("The worker has ended.") from None
+        if isinstance(arrived, ProtocolError):
+            raise WorkerGoneError(str(arrived))
+        return arrived
+
+    def close(self) -> None:
+        """Ends the worker and all that it started."""
+        if self.closed:
+            return
+        self.closed = True
+        self._closing.set()
+        if self._writer is None or not self._writer.is_alive():
+            self._requests.close()  # a worker that can hear this ends by itself
+        self._end()
+        # While a thread still uses a pipe, it must stay open: some other program that
+        # the worker has started may hold its other end.
+        for thread, pipe in (
+            (self._writer, self._requests),
+            (self._listener, self._replies),
+        ):
+            if thread is not None:
+                thread.join(PATIENCE)
+            if thread is None or not thread.is_alive():
+                pipe.close()
+
+    def _listen(self) -> None:
+        while not self._closing.is_set():
+            message: Any
+            try:
+                message = receive(self._replies)
+            except ProtocolError as problem:
+                message = problem
+            while not self._closing.is_set():
+                try:
+                    self._arrived.put(message, timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+            if isinstance(message, ProtocolError):
+                return
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _try_write(pipe: IO[bytes], packed: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        write(pipe, packed)
+
+
+class Workers:
+    """Where workers come from. A context manager: on the way out everything ends.
+
+    Args:
+        sandbox: "bubblewrap", "landlock", or "none": as plain processes, which may do
+            whatever you may do.
+    """
+
+    def __init__(self, sandbox: str = "none") -> None:
+        self.sandbox = sandbox
+        self._host: Host | None = None
+        self._last: WorkerProcess | None = None
+
+    def start(self) -> WorkerProcess:
+        """A new worker; in a sandbox it ends the one before, if that still runs.
+
+        Raises:
+            HostGoneError: The sandbox does not start; the sentence says why.
+        """
+        if self.sandbox == "none":
+            return plain_worker()
+        if self._last is not None:
+            self._last.close()
+        try:
+            self._last = self._hosted()
+        except HostGoneError:  # a worker may have left it in a state that ended it
+            self.close()
+            self._last = self._hosted()
+        return self._last
+
+    def close(self) -> None:
+        """Ends the sandbox, with whatever runs in it."""
+        if self._last is not None:
+            self._last.close()
+        if self._host is not None:
+            self._host.close()
+        self._host = self._last = None
+
+    def _hosted(self) -> WorkerProcess:
+        if self._host is None:
+            self._host = Host(self.sandbox)
+        requests, replies = self._host.start()
+        # With the worker all that it has started ends, and so do its pipes.
+        return WorkerProcess(requests, replies, lambda: False, self._host.end)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def plain_worker() -> WorkerProcess:
+    """A worker without a sandbox, in a temporary folder of its own."""
+    temporary = tempfile.TemporaryDirectory(
+        prefix="course-worker-", ignore_cleanup_errors=True
+    )
+    process = launch(Path(temporary.name))
+    watching = guard(process.pid, Path(temporary.name))
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    def end() -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        if watching is not None:
+            with watching, contextlib.suppress(BrokenPipeError):
+                assert watching.stdin is not None
+                watching.stdin.write(b"over\n")
+        temporary.cleanup()
+
+    return WorkerProcess(
+        process.stdin, process.stdout, lambda: process.poll() is not None, end
+    )
 
 
 def launch(folder: Path) -> subprocess.Popen[bytes]:
@@ -47,12 +248,6 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
             filter(None, [str(COURSE.parent), os.environ.get("PYTHONPATH")])
         ),
     }
-    # A group of its own: Ctrl-C is for the judge, and all of it can be killed at once.
-    group: dict[str, Any]
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    else:
-        group = {"start_new_session": True}
     return subprocess.Popen(
         [sys.executable, "-m", "course.grading.worker"],
         cwd=folder,
@@ -61,8 +256,18 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
-        **group,
+        **own_group(),
     )
+
+
+def own_group() -> dict[str, Any]:
+    """Has `Popen` start a process that can be killed with all that it starts.
+
+    Ctrl-C in our terminal does not reach it.
+    """
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def guard(worker: int, folder: Path) -> subprocess.Popen[bytes] | None:
@@ -86,129 +291,3 @@ def guard(worker: int, folder: Path) -> subprocess.Popen[bytes] | None:
         start_new_session=True,
         bufsize=0,
     )
-
-
-class WorkerProcess:
-    """A running worker. A context manager: on the way out it is killed.
-
-    Attributes:
-        folder: The worker's own; it starts there.
-        process: The process itself.
-    """
-
-    def __init__(self) -> None:
-        self._temporary = tempfile.TemporaryDirectory(
-            prefix="course-worker-", ignore_cleanup_errors=True
-        )
-        self.folder = Path(self._temporary.name)
-        self.process = launch(self.folder)
-        self._guard = guard(self.process.pid, self.folder)
-        # One message at a time: a worker that floods us has to wait.
-        self._arrived: queue.Queue[Any] = queue.Queue(maxsize=1)
-        self._closed = threading.Event()
-        assert self.process.stdout is not None
-        # Pipes cannot be waited for with a time limit on Windows: a thread waits.
-        self._listener = threading.Thread(
-            target=self._listen, args=(self.process.stdout,), daemon=True
-        )
-        self._listener.start()
-        self._writer: threading.Thread | None = None
-
-    def ask(self, message: Any) -> None:
-        """Sends a request; that nobody reads it shows when the reply is waited for.
-
-        Raises:
-            ProtocolError: It is too long, or no plain data.
-        """
-        assert self.process.stdin is not None
-        # In a thread, since a worker that has stopped itself might never read it.
-        arguments = self.process.stdin, pack(message)
-        self._writer = threading.Thread(target=_try_write, args=arguments, daemon=True)
-        self._writer.start()
-
-    def reply(self, seconds: float) -> Any:
-        """Waits for the next message.
-
-        Raises:
-            WorkerGoneError: The worker has ended, or what it sent is no message.
-            WorkerLateError: Nothing has come within so many seconds.
-        """
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                arrived = self._arrived.get(timeout=0.1)
-                break
-            except queue.Empty:
-                if time.monotonic() > end:
-                    raise WorkerLateError("The worker is late.") from None
-                # A child of the worker's may hold the pipe open after its death.
-                if self.process.poll() is not None and self._arrived.empty():
-                    raise WorkerGoneError("The worker has ended.") from None
-        if isinstance(arrived, ProtocolError):
-            raise WorkerGoneError(str(arrived))
-        return arrived
-
-    def close(self) -> None:
-        """Ends the worker and all that it started, and removes its folder."""
-        self._closed.set()
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        if self._writer is None or not self._writer.is_alive():
-            self.process.stdin.close()  # a worker that can hear this ends by itself
-            self._listener.join(PATIENCE)
-        if sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.kill()
-        self.process.wait()
-        if self._guard is not None:
-            with self._guard, contextlib.suppress(BrokenPipeError):
-                assert self._guard.stdin is not None
-                self._guard.stdin.write(b"over\n")
-        # While a thread still uses a pipe, it must stay open: some other program that
-        # the worker has started may hold its other end.
-        if _over(self._writer):
-            self.process.stdin.close()
-        if _over(self._listener):
-            self.process.stdout.close()
-        self._temporary.cleanup()
-
-    def _listen(self, stream: IO[bytes]) -> None:
-        while not self._closed.is_set():
-            message: Any
-            try:
-                message = receive(stream)
-            except ProtocolError as problem:
-                message = problem
-            while not self._closed.is_set():
-                try:
-                    self._arrived.put(message, timeout=0.1)
-                    break
-                except queue.Full:
-                    continue
-            if isinstance(message, ProtocolError):
-                return
-
-    def __enter__(self) -> WorkerProcess:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-def _over(thread: threading.Thread | None) -> bool:
-    """Whether the thread ends in time, or never began."""
-    if thread is None:
-        return True
-    thread.join(PATIENCE)
-    return not thread.is_alive()
-
-
-def _try_write(pipe: IO[bytes], packed: bytes) -> None:
-    with contextlib.suppress(ProtocolError):
-        write(pipe, packed)

@@ -7,6 +7,7 @@ again, without that cell, and goes on.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from course.exercises.observe import SECONDS, Seen, as_plain
 from course.grading.notebook import UnreadableError, content_of, well_formed
-from course.grading.process import WorkerGoneError, WorkerLateError, WorkerProcess
+from course.grading.process import (
+    WorkerGoneError,
+    WorkerLateError,
+    WorkerProcess,
+    Workers,
+)
 from course.grading.protocol import ProtocolError
 
 CELL_SECONDS = 20.0
@@ -29,6 +37,7 @@ START_SECONDS = 120.0
 TOTAL_SECONDS = 600.0
 """Time limit for one submission: starting, running its cells, and all calls."""
 
+PART = 4 * 2**20  # bytes of a submission that are sent at once
 GRACE = 2.0  # seconds between the worker's own limit and its end by force
 MOST_DEADLY_CELLS = 4
 LONGEST_TEXT = 500  # characters of a message from a worker
@@ -47,25 +56,38 @@ class Report:
     Attributes:
         functions: Names of the exercises that have an answer.
         lesson: What the notebook says it belongs to, or "".
-        notes: On cells that failed or were skipped, and double definitions.
+        notes: On cells that failed or were skipped, double definitions, and answers
+            that lean on the course's own.
+        fingerprints: By exercise, the same for answers that differ in names only.
     """
 
     functions: tuple[str, ...]
     lesson: str
     notes: tuple[str, ...]
+    fingerprints: Mapping[str, str]
 
 
 class Session:
     """A submission and its worker. A context manager: on the way out the worker ends.
 
-    Attributes:
+    Args:
         path: The submission.
         seconds: Time limit of the calls that are asked for together.
+        workers: The sandbox; without it, plain processes.
+        total: Time limit of everything together, in seconds.
     """
 
-    def __init__(self, path: str | Path, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        seconds: float = SECONDS,
+        workers: Workers | None = None,
+        total: float = TOTAL_SECONDS,
+    ) -> None:
         self.path = Path(path).absolute()
         self.seconds = seconds
+        self.total = total
+        self._workers = workers or Workers()
         self._worker: WorkerProcess | None = None
         self._report: Report | None = None
         self._problem: SubmissionError | None = None
@@ -88,7 +110,7 @@ class Session:
         results: list[Seen] = []
         deaths = 0
         while len(results) < len(plain):
-            if self._spent > TOTAL_SECONDS:
+            if self._spent > self.total:
                 break
             worker = self._started()
             with self._timed():
@@ -139,6 +161,8 @@ class Session:
         """The worker, after it has run the cells."""
         if self._problem is not None:
             raise self._problem  # the next worker would find the same
+        if self._worker is not None and self._worker.closed:
+            self._worker = None  # another submission has taken its place
         while self._worker is None:
             with self._timed():
                 try:
@@ -154,19 +178,16 @@ class Session:
             content = content_of(self.path)
         except UnreadableError as problem:
             raise SubmissionError(str(problem)) from problem
-        worker = WorkerProcess()
+        worker = self._workers.start()
         try:
-            # The worker sees no folder of ours, and no name that it may stumble over.
-            copy = worker.folder / f"submission{self.path.suffix}"
-            copy.write_bytes(content)
-            report = self._run_cells(worker, copy)
+            report = self._run_cells(worker, content)
             if report is not None:
                 self._report, self._worker = report, worker
         finally:
             if self._worker is None:
                 worker.close()
 
-    def _run_cells(self, worker: WorkerProcess, copy: Path) -> Report | None:
+    def _run_cells(self, worker: WorkerProcess, content: bytes) -> Report | None:
         """What came of it; None if one cell was at fault: the next try is without it.
 
         Such a cell has ended the worker, or does not end itself and cannot be
@@ -174,15 +195,25 @@ class Session:
         """
         cell: int | None = None
         name = well_formed(self.path.name)
-        end = time.monotonic() + TOTAL_SECONDS - self._spent
+        end = time.monotonic() + self.total - self._spent
         limit = START_SECONDS
-        first = {"submission": str(copy), "name": name, "skip": self._skip}
+        # The worker sees no folder of ours, and no name that it may stumble over.
+        whole = np.frombuffer(content, np.uint8)
+        parts = [
+            {"part": part} for part in np.split(whole, range(PART, len(whole), PART))
+        ]
+        first = {"name": name, "kind": self.path.suffix, "parts": len(parts)}
+        first |= {"skip": self._skip, "seconds": CELL_SECONDS}
         try:
-            worker.ask(first | {"seconds": CELL_SECONDS})
+            worker.ask(first, *parts)
+            # Said before any line of the student's has run: this is to be believed.
+            read = worker.reply(min(end - time.monotonic(), limit))
+            if isinstance(read, dict) and "unreadable" in read:
+                raise SubmissionError(_text(read["unreadable"]))
             while True:
                 reply = worker.reply(min(end - time.monotonic(), limit))
                 if not isinstance(reply, dict) or type(reply.get("cell")) is not int:
-                    return _report(reply)
+                    return _report(read, reply)
                 cell, limit = reply["cell"], CELL_SECONDS + GRACE
                 if time.monotonic() > end:  # so many messages come from no cells
                     raise WorkerLateError("The worker is late.")
@@ -191,7 +222,7 @@ class Session:
         except WorkerLateError as error:
             if cell is None or time.monotonic() > end:
                 where = f"in its cell {cell}" if cell is not None else "when starting"
-                after = START_SECONDS if time.monotonic() < end else TOTAL_SECONDS
+                after = START_SECONDS if time.monotonic() < end else self.total
                 raise SubmissionError(
                     f"{name} could not be run: it was still busy {where} after "
                     f"{after:g} seconds."
@@ -230,22 +261,24 @@ class Session:
         self.close()
 
 
-def _report(reply: Any) -> Report:
+def _report(read: Any, reply: Any) -> Report:
     """Reads what a worker says of the cells; it may say anything.
 
+    Args:
+        read: What it said before it ran them.
+        reply: What it said after that.
+
     Raises:
-        SubmissionError: The worker could not read the submission.
-        WorkerGoneError: It said something else.
+        WorkerGoneError: It is no report.
     """
     told = reply.get("ready") if isinstance(reply, dict) else None
-    if not isinstance(told, dict):
+    if not isinstance(told, dict) or not isinstance(read, dict):
         raise WorkerGoneError("The worker sent no report.")
-    if "unreadable" in told:
-        raise SubmissionError(_text(told["unreadable"]))
     return Report(
         tuple(_texts(told.get("functions"))),
-        _text(told.get("lesson")),
-        tuple(_texts(told.get("notes"))),
+        _text(read.get("lesson")),
+        tuple(_texts(read.get("notes")) + _texts(told.get("notes"))),
+        dict(read.get("fingerprints") or {}),
     )
 
 
@@ -283,5 +316,7 @@ def _text(value: Any) -> str:
     """A text that may be printed: no control characters, and not too long."""
     if not isinstance(value, str):
         return ""
+    # Addresses in memory are different each time; a grade is to be the same.
+    value = re.sub(r"\b0x[0-9a-f]{6,}", "0x...", value[: 10 * LONGEST_TEXT])
     kept = "".join(each if each.isprintable() else " " for each in value)
     return kept[:LONGEST_TEXT].strip()

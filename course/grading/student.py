@@ -18,7 +18,13 @@ from course.exercises import EXERCISES, LESSONS
 from course.exercises.judge import Verdict, judge
 from course.exercises.observe import SECONDS, Seen, as_plain
 from course.grading.notebook import well_formed
-from course.grading.session import ENDED, Session, SubmissionError
+from course.grading.process import Workers
+from course.grading.session import (
+    ENDED,
+    TOTAL_SECONDS,
+    Session,
+    SubmissionError,
+)
 
 ENDED_ADVICE = (
     "The call ended the whole process, so there is no answer: look for os._exit, or "
@@ -74,6 +80,8 @@ class Student(Calls):
         path: The submission.
         seconds: Time limit of the calls that are asked for together.
         seed: Of the random calls in verdicts; without it they differ each time.
+        workers: The sandbox; without it, plain processes.
+        total: Time limit of everything together, in seconds.
 
     Attributes:
         session: The worker that is asked.
@@ -81,10 +89,15 @@ class Student(Calls):
     """
 
     def __init__(
-        self, path: str | Path, seconds: float = SECONDS, seed: int | None = None
+        self,
+        path: str | Path,
+        seconds: float = SECONDS,
+        seed: int | None = None,
+        workers: Workers | None = None,
+        total: float = TOTAL_SECONDS,
     ) -> None:
         super().__init__(lambda *call: self._one(*call).value)
-        self.session = Session(path, seconds)
+        self.session = Session(path, seconds, workers, total)
         self.asked: list[str] = []
         self.gradients = Calls(lambda *call: dict(self._one(*call).gradients))
         self.changed = Calls(self._afterwards)

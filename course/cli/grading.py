@@ -1,0 +1,197 @@
+"""`course grade`: the command around `course.grading.bulk`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from course.cli.errors import Failure, Interrupted
+from course.cli.options import json_option
+
+if TYPE_CHECKING:
+    from course.grading.bulk import Grading
+    from course.grading.reports.overrides import Overrides
+
+folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH...",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="grades",
+    show_default=True,
+    metavar="DIR",
+    help="Folder of results and reports.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Submissions at the same time.  [default: one for each core]",
+)
+@click.option(
+    "--hidden-tests",
+    type=folder_type,
+    metavar="DIR",
+    help="A folder with pytest files of your own.",
+)
+@click.option(
+    "--overrides",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A CSV file with points that you give by hand.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time limit of one notebook.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help="Of the inputs that are drawn.  [default: that of the last run in --output]",
+)
+@json_option
+@click.option(
+    "--unsafe-no-sandbox",
+    is_flag=True,
+    help="Where there is no sandbox, run submissions as you.",
+)
+@click.option(
+    "--nbgrader",
+    type=folder_type,
+    metavar="DIR",
+    help="Fill the points into the gradebook of this nbgrader course.",
+)
+def grade(
+    paths: Sequence[Path],
+    output: Path,
+    jobs: int | None,
+    hidden_tests: Path | None,
+    overrides: Path | None,
+    timeout: float,
+    seed: int | None,
+    as_json: bool,
+    unsafe_no_sandbox: bool,
+    nbgrader: Path | None,
+) -> None:
+    """Grade the submissions in PATHs: notebooks, scripts, folders and archives.
+
+    Each submission runs in a sandbox. What is graded already and has not changed is
+    not graded again, so the same command goes on after an interruption.
+    """
+    from course.doctor import available_cores
+    from course.grading.bulk import AUTOGRADERS, Grading, Settings, holding, seed_in
+    from course.grading.judges import StoppedError
+    from course.grading.result import to_json
+    from course.grading.sandbox import SandboxMissingError, choose
+    from course.grading.submissions import find
+
+    if not AUTOGRADERS.is_dir():
+        raise Failure(
+            f"The tests are not at {AUTOGRADERS}: grade with a whole copy of the "
+            "course, from its repository, not with the installed package alone."
+        )
+    if hidden_tests is not None and not any(hidden_tests.rglob("test_*.py")):
+        raise click.UsageError(
+            f"--hidden-tests: in {hidden_tests} there is no file such as "
+            "test_01_returns_hidden.py."
+        )
+    try:
+        sandbox = choose(unsafe_no_sandbox)
+    except SandboxMissingError as problem:
+        raise Failure(str(problem)) from problem
+    if sandbox == "none":
+        click.echo(
+            "Warning: there is no sandbox here; submissions run as you, and may do "
+            "whatever you may do.",
+            err=True,
+        )
+    changes = None
+    if overrides is not None:
+        from course.grading.reports.overrides import load
+
+        changes = load(overrides)
+    try:
+        with holding(output) as scratch:
+            seed = seed_in(output) if seed is None else seed
+            settings = Settings(seed, sandbox, timeout, hidden_tests)
+            submissions = find(paths, scratch)
+            grading = Grading(submissions, output, settings, jobs or available_cores())
+            _run(grading)
+            for note in _report(grading, changes, nbgrader):
+                click.echo(f"Warning: {note}", err=True)
+            if not as_json:
+                click.echo(_summary(grading), nl=False)
+                return
+            for result in grading.results():
+                click.echo(to_json(result, indent=None), nl=False)
+    except StoppedError as problem:
+        raise Failure(str(problem)) from problem
+
+
+def _run(grading: Grading) -> None:
+    """Grades, with a progress bar."""
+    from tqdm import tqdm
+
+    total = len(grading.submissions)
+    often = 0.2 if sys.stderr.isatty() else 10.0  # a log needs no film
+    try:
+        with grading, tqdm(total=total, unit=" graded", mininterval=often) as bar:
+            for done in grading.run():
+                bar.update(done - bar.n)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{grading.done} of {total} graded; the same command goes on from here."
+        ) from None
+
+
+def _report(
+    grading: Grading, changes: Overrides | None, nbgrader: Path | None
+) -> list[str]:
+    """Writes what is handed back; sentences on what does not fit."""
+    from course.grading.reports import write_all
+
+    notes = write_all(grading.results, grading.output, changes)
+    if nbgrader is not None:
+        from course.grading.nbgrader import fill
+
+        notes += fill(nbgrader, grading.results)
+    return notes
+
+
+def _summary(grading: Grading) -> str:
+    """A few lines on a run that is over."""
+    settings, output = grading.settings, grading.output
+    shares, warned = [], 0
+    for result in grading.results():
+        warned += bool(result.warnings)
+        if result.max_points:
+            shares.append(result.points / result.max_points)
+    mean = f"{100 * sum(shares) / len(shares):.1f} %" if shares else "none has points"
+    rows = {
+        "submissions": f"{grading.done}, of which {grading.fresh} graded now",
+        "mean": mean,
+        "warnings": f"for {warned}",
+        "sandbox": settings.sandbox,
+        "seed": settings.seed,
+        "grades": output / "grades.csv",
+        "class report": output / "report.html",
+        "feedback": output / "feedback",
+    }
+    return "".join(f"{label:<14}{value}\n" for label, value in rows.items())

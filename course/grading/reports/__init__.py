@@ -1,0 +1,79 @@
+"""From results to what is handed back: grades, feedback, and a report on the class.
+
+`exports` is for other programs, `pages` for readers, `overrides` what an instructor
+changes by hand. All are made from results alone and anew in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from course.exercises import EXERCISES
+from course.grading.notebook import read
+from course.grading.reports.exports import classroom, gradescope, junit, table
+from course.grading.reports.overrides import Graded, Overrides
+from course.grading.reports.pages import class_page, feedback_page
+from course.grading.reports.summary import Summary
+from course.grading.result import Result
+from course.grading.similar import fingerprints
+from course.trainers.result import write_whole
+
+__all__ = ["write_all"]
+
+# Only in a checkout: what students get has no solutions.
+SOLUTIONS = Path(__file__).parents[3] / "solutions"
+
+
+def write_all(
+    results: Callable[[], Iterator[Result]],
+    output: Path,
+    overrides: Overrides | None = None,
+) -> list[str]:
+    """Writes all that is handed back; pages of earlier runs' submissions stay.
+
+    Args:
+        results: Gives the results of this run from the beginning, at each call.
+        output: The folder.
+        overrides: What is changed by hand, merged last.
+
+    Returns:
+        Sentences about overrides that do not fit.
+
+    Raises:
+        OSError: A file cannot be written; those that were there are whole.
+    """
+    merged = overrides or Overrides()
+
+    def everybody() -> Iterator[Graded]:
+        return map(merged.applied, results())
+
+    summary = Summary()
+    for graded in everybody():
+        summary.add(graded)
+        name = graded.result.submission
+        _write(output / "feedback" / f"{name}.html", feedback_page(graded))
+        _write(output / "gradescope" / f"{name}.json", gradescope(graded))
+        _write(output / "classroom" / f"{name}.txt", classroom(graded))
+    problems = merged.problems(results())
+    page = class_page(summary, problems, _published())
+    _write(output / "grades.csv", table(everybody(), summary.names))
+    _write(output / "junit.xml", junit(everybody()))
+    _write(output / "report.html", page)
+    return problems
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file if it is not there already, with these very bytes."""
+    content = text.encode()
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+
+
+def _published() -> set[str]:
+    """The fingerprints of the published solutions, where they are."""
+    found: set[str] = set()
+    for path in sorted(SOLUTIONS.glob("[0-9]*.py")):
+        found.update(fingerprints(read(path).cells, EXERCISES).values())
+    return found

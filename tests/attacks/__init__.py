@@ -1,0 +1,31 @@
+"""Submissions that try to cheat, to read, to harm or to stay; a catalogue.
+
+`record` says what an attack is, the other modules hold them class by class. `arena`
+is the world they are let loose in, with what they must not read, change or reach, and
+finds out afterwards what they did. `naive` is a grader of the common kind: what an
+attack does to it shows that the arena would notice.
+"""
+
+from __future__ import annotations
+
+from attacks import (
+    lasting,
+    leaving,
+    reaching,
+    reading,
+    replies,
+    taking,
+    tricks,
+    values,
+)
+
+ATTACKS = [
+    *values.ATTACKS,
+    *tricks.ATTACKS,
+    *reading.ATTACKS,
+    *replies.ATTACKS,
+    *lasting.ATTACKS,
+    *leaving.ATTACKS,
+    *taking.ATTACKS,
+    *reaching.ATTACKS,
+]
