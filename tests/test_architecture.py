@@ -16,7 +16,7 @@ SOURCES = sorted((ROOT / "course").rglob("*.py"))
 # From the mathematics up to the command line. A module imports from lower lines
 # only; within a line, a package imports only itself.
 LAYERS = [
-    ["validate"],
+    ["files", "validate"],
     ["returns", "exploration", "losses", "optim"],
     ["config"],
     ["environments"],

@@ -6,6 +6,7 @@ for afterwards would be found.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,18 +16,22 @@ from pathlib import Path
 
 import pytest
 from attacks import ATTACKS
-from attacks.arena import SHARED, Arena
+from attacks.arena import SHARED, Arena, Graded
 from attacks.grading import (
     HIDDEN_TESTS,
     OUR_HIDDEN_TESTS,
     Ours,
     graded_naively,
     staged,
+    texts_in,
 )
-from attacks.record import Attack
+from attacks.record import Attack, notebook
 from processes import ROOT
 
+from course.grading.reports import write_all
+from course.grading.result import from_json
 from course.grading.sandbox import SANDBOXES
+from course.grading.submissions import find
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it has no sandbox")
 
@@ -38,10 +43,9 @@ def discounted_return(rewards, gamma):
 """
 
 
-@pytest.mark.parametrize(
-    "attack", [each for each in ATTACKS if not each.naive], ids=lambda each: each.name
-)
-def test_an_attack_succeeds_on_a_naive_grader(attack: Attack, tmp_path: Path) -> None:
+@pytest.fixture
+def beaten(tmp_path: Path) -> Iterator[Arena]:
+    """The world of the naive grader: all that is attacked is made for it."""
     package, shared = tmp_path / "package", tmp_path / "shared"
     package.mkdir()
     shared.mkdir()
@@ -49,13 +53,25 @@ def test_an_attack_succeeds_on_a_naive_grader(attack: Attack, tmp_path: Path) ->
     answer = tmp_path / "solution.py"
     answer.write_text(SOLUTION)
     arena = Arena(tmp_path, os.geteuid(), [shared], package, [answer], 2**26, 20, 0.5)
+    tests = HIDDEN_TESTS.format(secret=arena.environment_secret)
+    (arena.hidden / "hidden_tests.py").write_text(tests)
     with arena:
-        (arena.hidden / "hidden_tests.py").write_text(
-            HIDDEN_TESTS.format(secret=arena.environment_secret)
-        )
-        arena.arm(attack)
-        graded = graded_naively(arena, 20 if "torch" in str(attack.cells) else 3)
-        assert attack.aim in arena.harms(graded)
+        yield arena
+
+
+@pytest.mark.parametrize(
+    "attack", [each for each in ATTACKS if not each.naive], ids=lambda each: each.name
+)
+def test_an_attack_succeeds_on_a_naive_grader(attack: Attack, beaten: Arena) -> None:
+    beaten.arm(attack)
+    # Importing torch takes its time.
+    graded = graded_naively(beaten, 20 if "torch" in str(attack.cells) else 3)
+    assert attack.aim in beaten.harms(graded), graded
+
+
+def test_the_naive_grader_is_right_about_others(beaten: Arena) -> None:
+    beaten.arm(Attack("wrong", "", "points", ()))
+    assert beaten.harms(graded_naively(beaten, 20)) == set()
 
 
 # Who grades, and in which sandbox; as root both
@@ -112,3 +128,76 @@ def test_an_attack_fails_on_ours(attack: Attack, ours: tuple[Arena, Ours]) -> No
     arena.arm(attack, [grader.judge().pid])
     graded = grader.grade()
     assert arena.harms(graded) == set(), graded
+
+
+def test_what_is_told_is_plain_in_every_report(
+    ours: tuple[Arena, Ours], tmp_path: Path
+) -> None:
+    arena, grader = ours
+    [attack] = [each for each in ATTACKS if each.name == "escapes"]
+    arena.arm(attack)
+    result = from_json(json.dumps(grader.patiently(arena.attack)))
+    assert "<script>" in result.exercises[1].message
+    write_all(lambda: iter([result]), tmp_path)
+    pages = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(pages) > 5
+    for page in pages:
+        text = page.read_text("utf-8-sig")
+        assert all(each.isprintable() or each == "\n" for each in text), page
+        assert page.suffix != ".html" or "<script>alert" not in text, page
+
+
+def test_a_file_s_name_steers_nothing(ours: tuple[Arena, Ours]) -> None:
+    arena, grader = ours
+    arena.arm(Attack("wrong", "", "points", ()))
+    names = ["00_start a\x1b[2J", "00_start b\x1b[2J", "01_returns \x07\u202e"]
+    paths = [arena.home / f"{name}.ipynb" for name in names]
+    try:
+        for path in paths:
+            path.write_text("{")
+        result = grader.result(*paths)
+    finally:
+        for path in paths:
+            path.unlink()
+    assert len(result["warnings"]) == 3
+    assert arena.harms(Graded(0, tuple(texts_in(result)), True)) == set()
+
+
+def test_an_answer_of_the_course_itself_is_said_to_be_one(
+    ours: tuple[Arena, Ours],
+) -> None:
+    arena, grader = ours
+    # The course lies open to whoever takes it: so this is right, and nobody's own.
+    borrowed = """
+from course import returns
+theirs = returns.discounted_return
+
+def discounted_return(rewards, gamma):
+    return theirs(rewards, gamma)
+"""
+    arena.arm(Attack("borrowed", "", "points", (borrowed,)))
+    graded = grader.grade()
+    assert "uses the course's own discounted_return" in "\n".join(graded.texts)
+
+
+def test_a_wrong_answer_alone_does_no_harm(ours: tuple[Arena, Ours]) -> None:
+    arena, grader = ours
+    arena.arm(Attack("wrong", "", "points", ()))
+    assert arena.harms(grader.grade()) == set()
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.ipynb"
+    secret.write_text(notebook("# a secret"))
+    folder = tmp_path / "submissions"
+    (folder / "ada").mkdir(parents=True)
+    (folder / "bob.ipynb").symlink_to(secret)
+    (folder / "ada" / "00_start.ipynb").symlink_to(secret)
+    (folder / "cyd").symlink_to(tmp_path)
+    found = find([folder], tmp_path / "scratch")
+    assert {each.name for each in found} == {"ada", "bob", "cyd"}
+    assert all(each.files == () and each.problems for each in found)
+
+
+def test_each_attack_has_a_name_of_its_own() -> None:
+    assert len({each.name for each in ATTACKS}) == len(ATTACKS) >= 45

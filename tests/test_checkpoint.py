@@ -21,7 +21,8 @@ from tqdm import tqdm
 from course import load_result, train
 from course.algorithms import A3C, N_STEP_Q, Algorithm
 from course.environments.probes import ProbeTruncation
-from course.trainers.result import TrainResult, write_whole
+from course.files import write_whole
+from course.trainers.result import TrainResult
 from course.trainers.run import load_checkpoint
 
 pytestmark = pytest.mark.timeout(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import click
@@ -63,6 +64,23 @@ set_option = click.option(
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON and nothing else."
+)
+
+
+def _with_tests(ctx: Any, param: Any, folder: Path | None) -> Path | None:
+    if folder is not None and not any(folder.rglob("test_*.py")):
+        raise click.BadParameter(
+            f"in {folder} there is no file such as test_01_returns_hidden.py."
+        )
+    return folder
+
+
+hidden_tests_option = click.option(
+    "--hidden-tests",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    callback=_with_tests,
+    help="A folder with pytest files of your own.",
 )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from course.cli.options import hidden_tests_option
+
 
 @click.command()
 @click.argument("lessons", nargs=-1, metavar="[LESSON]...")
@@ -40,12 +42,7 @@ def release(lessons: Sequence[str], output: Path) -> None:
     metavar="DIR",
     help="A new folder.",
 )
-@click.option(
-    "--hidden-tests",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="A folder with pytest files of your own.",
-)
+@hidden_tests_option
 def gradescope(output: Path, hidden_tests: Path | None) -> None:
     """Write an autograder for Gradescope: a folder, and its archive to upload."""
     from course.grading.release import gradescope as write

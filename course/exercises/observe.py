@@ -139,7 +139,8 @@ def as_plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         array = np.array(value, copy=True, subok=False)
         if array.dtype.kind in ARRAY_KINDS and array.size <= LARGEST:
-            return array
+            # A long double is another thing on every machine: it cannot be sent.
+            return array.astype(np.float64) if array.dtype.itemsize > 8 else array
     elif type(value) in (list, tuple) and len(value) <= LARGEST and depth < DEEPEST:
         return [as_plain(each, depth + 1) for each in value]
     elif type(value) is dict and depth < DEEPEST:

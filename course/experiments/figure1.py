@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from course.files import write_whole
 from course.plots import comparison, window_means
-from course.trainers.result import write_whole
 from course.trainers.run import Run
 from course.trainers.train import train
 

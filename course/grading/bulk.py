@@ -20,6 +20,7 @@ from pathlib import Path
 
 import filelock
 
+from course.files import write_whole
 from course.grading.judges import Seat, StoppedError
 from course.grading.notebook import UnreadableError, content_of, well_formed
 from course.grading.result import Result, from_json, to_json
@@ -223,8 +224,6 @@ class Grading:
             return None
 
     def _write(self, name: str, text: str) -> None:
-        from course.trainers.result import write_whole  # imports torch
-
         path = self.output / name
         try:
             path.parent.mkdir(exist_ok=True)

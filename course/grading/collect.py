@@ -12,13 +12,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from course.files import write_whole
 from course.grading.archives import ARCHIVES, ends_in, extract, is_submitted
 from course.grading.downloads import Handed, read_download
-from course.grading.names import safe_name, shown
+from course.grading.names import cell, safe_name, shown
 from course.grading.notebook import well_formed
-from course.grading.reports.text import cell
 from course.grading.submissions import STUDENT_BYTES, stem, unique_names
-from course.trainers.result import write_whole
 
 TABLE = "collected.csv"
 KINDS = ", ".join(ARCHIVES)

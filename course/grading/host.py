@@ -69,8 +69,8 @@ def main() -> None:
     clean(limits.user, scratch)  # some of these have written settings
     gc.collect()
     gc.freeze()  # so that a worker's collector does not touch, and copy, all of it
-    control.send(b"ready")
     try:
+        control.send(b"ready")
         # At the end of its messages the judge has no more work, or is no more.
         while pipes := socket.recv_fds(control, 16, 2)[1]:
             child = os.fork()

@@ -1,4 +1,4 @@
-"""Names that came from other people's computers: as file names, and in sentences."""
+"""Names that came from other people's computers: in files, sentences and tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ LONGEST_NAME = 100  # characters
 LONGEST_ENDING = 10  # of those characters; a longer one is none
 MOST_NAME_BYTES = 200  # file systems take 255, and more may be added to it
 BAD = frozenset('<>:"/\\|?*')  # Windows has other uses for these
+
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what makes a spreadsheet calculate
 
 MOST_PROBLEMS = 20  # sentences about one thing
 
@@ -53,3 +55,8 @@ def few(problems: list[str], name: str) -> list[str]:
     if more <= 0:
         return problems
     return [*problems[:MOST_PROBLEMS], f"{shown(name)}: {more} more such problems."]
+
+
+def cell(text: str) -> str:
+    """The text as a spreadsheet may have it: never as a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text

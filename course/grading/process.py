@@ -242,6 +242,7 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
     settings = {
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
+        "PYTHONIOENCODING": "utf-8",  # on Windows, too, a print may hold any letter
         "SDL_VIDEODRIVER": "dummy",
         "TMPDIR": str(folder),
         "PYTHONPATH": os.pathsep.join(

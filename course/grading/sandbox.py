@@ -82,7 +82,7 @@ def environment(folder: Path) -> dict[str, str]:
         folder: Its own, for temporary files, settings and caches.
     """
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder),
         "TMPDIR": str(folder),
         "USER": "student",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,11 @@ these alike (`log_probabilities` has 29, `trace_update`, its formula, 34). From 
 there is a loop, or steps in an order of one's own (`n_step_returns`: 37).
 """
 
-LONGEST = 1_000_000  # characters of all cells; no handwriting is that long
+# Characters of all cells, each as often as there are magics to be looked for in its
+# cell: no handwriting is that long, and this must not take long.
+LONGEST = 1_000_000
+MAGIC = re.compile(r"[!%?]|^\s*[,;/]", re.MULTILINE)
+MOST_MEANINGS = 100  # of one name
 DIGITS = 16
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef
 # How the lines are written down, not what they do.
@@ -91,11 +96,10 @@ def course_answers(cells: Iterable[Cell], own: Mapping[str, str]) -> dict[str, s
             places[line.name] = cell.number
         elif isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
             targets = line.targets if isinstance(line, ast.Assign) else [line.target]
-            # What the names mean now, for they may be given another meaning below.
-            means = _behind(_mentioned(line.value), uses)
+            means = _meanings(_mentioned(line.value), uses)
             for target in targets:
                 if isinstance(target, ast.Name):
-                    uses[target.id] = {f"={each}" for each in means}
+                    uses[target.id] = means
                     places[target.id] = cell.number
     return {
         name: f"{name} uses the course's own {function} (cell {places[name]})."
@@ -108,7 +112,7 @@ def _lines(cells: Iterable[Cell]) -> Iterator[tuple[Cell, ast.stmt]]:
     """Each line at the top of a cell, or in an `if`, `try` or `with` there."""
     left = LONGEST
     for cell in cells:
-        left -= len(cell.source)
+        left -= len(cell.source) * (1 + len(MAGIC.findall(cell.source)))
         if left < 0:
             return
         try:
@@ -153,10 +157,16 @@ def _mentioned(node: ast.AST) -> set[str]:
         if isinstance(each, ast.Import | ast.ImportFrom):
             local |= {name: f"={what}" for name, what in _imported(each)}
     found = set(local.values())
-    for each in ast.walk(node):
-        if dotted := _dotted(each):
-            top, dot, rest = dotted.partition(".")
-            found.add(f"{local.get(top, top)}{dot}{rest}")
+    waiting = [node]
+    while waiting:
+        each, parts = waiting.pop(), []
+        while isinstance(each, ast.Attribute):
+            parts.append(each.attr)
+            each = each.value
+        if isinstance(each, ast.Name):
+            top = local.get(each.id, each.id)
+            found.add(".".join([top, *reversed(parts)]))
+        waiting += ast.iter_child_nodes(each)
     return found
 
 
@@ -169,15 +179,20 @@ def _bound(node: ast.AST) -> set[str]:
     }
 
 
-def _dotted(node: ast.AST) -> str:
-    """`a.b.c` as a text; "" if this is nothing of the kind."""
-    names = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([node.id, *reversed(names)])
+def _meanings(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:
+    """The names, and in the place of those that were imported what they mean now.
+
+    They may be given another meaning below.
+    """
+    found: set[str] = set()
+    for name in names:
+        top, dot, rest = name.partition(".")
+        means = uses.get(top, set())
+        if len(means) > MOST_MEANINGS:  # an import has few
+            means = set()
+        imported = {f"{each}{dot}{rest}" for each in means if each.startswith("=")}
+        found |= imported or {name}
+    return set(sorted(found)[:MOST_MEANINGS])
 
 
 def _behind(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:

@@ -10,10 +10,9 @@ function shows for given arguments, and says so call by call. It ends with its j
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
-import linecache
+import itertools
 import os
 import queue
 import random
@@ -25,16 +24,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import IPython
 import numpy as np
 import torch
 
 from course.exercises import EXERCISES
 from course.exercises.observe import Driver, Seen, observe_all
+from course.grading.cells import Kernel, Quiet, nothing
 from course.grading.notebook import (
     Cell,
     Submission,
     UnreadableError,
-    parsed,
     read,
     well_formed,
 )
@@ -43,24 +43,6 @@ from course.grading.similar import course_answers, fingerprints
 
 MOST_NOTES = 20
 LONGEST_NOTE = 500  # characters
-
-
-class Quiet:
-    """Takes any call and any attribute, and does nothing: `get_ipython()` here."""
-
-    def __getattr__(self, name: str) -> Quiet:
-        """Itself, whatever is asked for."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __call__(self, *_: Any, **__: Any) -> Quiet:
-        """Itself, whatever is given."""
-        return self
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    """In the place of `check`, `hint`, `train` and others: grading needs none of it."""
 
 
 def not_now(*_: Any, **__: Any) -> bool:
@@ -130,16 +112,12 @@ def run_cells(
         replies: Where the judge listens.
 
     Returns:
-        The namespace, and what the judge is told of it.
+        The answers by name, and what the judge is told of it.
     """
-    module = types.ModuleType("__main__")
-    # Functions are found by the name of their module: pickles, dataclasses.
-    sys.modules["__main__"] = module
-    namespace = module.__dict__
-    namespace |= {"get_ipython": Quiet(), "display": nothing}
+    kernel = Kernel(EXERCISES)
     notes: list[str] = []
-    places: dict[str, list[int]] = {}
-    for cell in submission.cells:
+    again: list[Cell] = []
+    for cell in itertools.chain(submission.cells, again):
         if cell.number in skip:
             how = "ended or blocked the whole process"
             notes.append(f"Cell {cell.number} {how}; it was skipped.")
@@ -147,52 +125,33 @@ def run_cells(
         send(replies, {"cell": cell.number})
 
         def run(function: Any, arguments: Any, cell: Cell = cell) -> Seen:
-            tree = parsed(cell)
-            if tree is not None:
-                _note_definitions(tree, cell.number, places)
-                _execute(tree, cell, namespace)
+            kernel.run(cell)
             return Seen()
 
         seen = observed(run, None, {}, seconds)
-        if seen.how == "raised":
+        kernel.keep_answers()
+        # What it needs may be defined below: it gets a second chance at the end.
+        if seen.message.startswith("NameError") and cell not in again:
+            again.append(cell)
+        elif seen.how == "raised":
             where = f" ({seen.line})" if seen.line else ""
             notes.append(f"Cell {cell.number} raised {seen.message}{where}.")
         elif seen.how == "too_slow":
             notes.append(f"Cell {cell.number} ran for more than {seconds:g} seconds.")
-    for defined, cells in places.items():
+    notes += [
+        f"Cell {number} could not import {name}." for number, name in kernel.missing
+    ]
+    for defined, cells in kernel.places.items():
         if len(cells) > 1:
             listed = ", ".join(map(str, cells))
             notes.append(
                 f"{defined} is defined in the cells {listed}; the last counts."
             )
-    mine = {key: value for key, value in namespace.items() if _is_own(key, value)}
     report = {
-        "functions": [each for each in EXERCISES if each in mine],
+        "functions": [each for each in EXERCISES if each in kernel.answers],
         "notes": [well_formed(note[:LONGEST_NOTE]) for note in notes[:MOST_NOTES]],
     }
-    return mine, report
-
-
-def _is_own(name: str, value: Any) -> bool:
-    """Whether this is an answer; not one that was imported from the course."""
-    module = getattr(value, "__module__", None)
-    foreign = isinstance(module, str) and module.split(".")[0] == "course"
-    return name in EXERCISES and not foreign
-
-
-def _note_definitions(
-    tree: ast.Module, number: int, places: dict[str, list[int]]
-) -> None:
-    for line in tree.body:
-        if isinstance(line, ast.FunctionDef) and line.name in EXERCISES:
-            places.setdefault(line.name, []).append(number)
-
-
-def _execute(tree: ast.Module, cell: Cell, namespace: dict[str, Any]) -> None:
-    lines = cell.source.splitlines(keepends=True)
-    # So that a traceback can quote the student's own line.
-    linecache.cache[cell.name] = (len(cell.source), None, lines, cell.name)
-    exec(compile(tree, cell.name, "exec", dont_inherit=True), namespace)
+    return kernel.answers, report
 
 
 def observed(driver: Driver, function: Any, arguments: Any, seconds: float) -> Seen:
@@ -282,6 +241,8 @@ def prepare() -> None:
     """What is the same for every submission, and done before the first."""
     torch.set_num_threads(1)
     silence_the_course()
+    # Some import it, although every cell has it.
+    IPython.get_ipython = Quiet()
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:

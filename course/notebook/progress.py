@@ -17,7 +17,7 @@ from typing import Any
 import filelock
 
 from course import __version__
-from course.trainers.result import write_whole
+from course.files import write_whole
 
 FORMAT = 1
 FILE = "progress.json"

@@ -20,6 +20,7 @@ from course.algorithms import Algorithm
 from course.config import Config
 from course.environments import make_environment
 from course.evaluate import Policy, greedy_policy, record_film
+from course.files import write_whole
 from course.networks import bind
 from course.trainers.log import Batch, EpisodeEntry, LogEntry
 
@@ -218,24 +219,6 @@ class TrainResult:
             + (f"\n  workers lost: {self.workers_lost}" if self.workers_lost else "")
             + (f"\n  NaN updates refused: {self.nan_updates}" * bool(self.nan_updates))
         )
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that a crash leaves the old one or the new one, never half.
-
-    Raises:
-        OSError: The disk is full or closed; the old file is untouched.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def episode_dicts(episodes: Sequence[EpisodeEntry]) -> list[dict[str, float]]:

@@ -22,9 +22,10 @@ from course.actor_learner import new_network
 from course.algorithms import Algorithm, get_algorithm
 from course.config import Config
 from course.environments import environment_spec, make_environment
+from course.files import write_whole
 from course.networks import flatten
 from course.shared import Shared
-from course.trainers.result import History, TrainResult, episode_dicts, write_whole
+from course.trainers.result import History, TrainResult, episode_dicts
 from course.trainers.sequential import parse_schedule
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from processes import ROOT, wait_until
 
 from attacks.record import HONEST, Attack, Harm, armed, notebook
@@ -152,7 +153,7 @@ class Arena:
             "package": str(self._package),
             "answers": list(map(str, self._answers)),
             "processes": [self.bystander.pid, *processes],
-            "host": socket.gethostbyname(socket.gethostname()),
+            "host": _own_address(),
             "port": self.sockets[0].getsockname()[1],
             "much": self._much,
             "many": self._many,
@@ -221,11 +222,12 @@ class Arena:
         return sorted(path for path in found if path not in mine)
 
     def _state(self) -> Mapping[str, tuple[Any, ...]]:
-        found = {}
+        found: dict[str, tuple[Any, ...]] = {}
         for path in self._files():
             status = path.stat()
             rights = status.st_mode, status.st_uid, status.st_mtime_ns
-            found[str(path)] = (path.read_bytes(), *rights)
+            content = path.read_bytes() if os.access(path, os.R_OK) else b""
+            found[str(path)] = (content, *rights)
         return found
 
     def _left(self) -> Iterator[Path]:
@@ -276,6 +278,13 @@ class Arena:
                     with contextlib.suppress(OSError):
                         heard += connection.recv(10_000)
         return heard.decode("latin-1")
+
+
+def _own_address() -> str:
+    """Of this machine in its network, if it is in one."""
+    found = [each for listed in psutil.net_if_addrs().values() for each in listed]
+    known = [each.address for each in found if each.family == socket.AF_INET]
+    return sorted(known, key=lambda each: each.startswith("127."))[0]
 
 
 def _settings(process: int) -> tuple[str, int, int]:

@@ -107,8 +107,8 @@ def _naive_grades(arena: Arena, said: str) -> tuple[float, tuple[str, ...], bool
 JUDGE = """
 import functools
 from course.grading import judge, judging, session
-session.CELL_SECONDS, session.GRACE = 2.0, 0.5
-judging.Student = functools.partial(judging.Student, seconds=0.5)
+session.CELL_SECONDS, session.GRACE = 1.0, 0.5
+judging.Student = functools.partial(judging.Student, seconds=1.0)
 judge.main()
 """
 OUR_HIDDEN_TESTS = '''
@@ -120,7 +120,7 @@ def test_one_reward(student, rng):
     reward = rng.normal()
     assert abs(student.discounted_return([reward], 0.5) - reward) < 1e-4
 '''
-TOTAL_SECONDS = 3.0
+TOTAL_SECONDS = 2.0
 PATIENCE = 30.0  # seconds for a judge to answer
 
 
@@ -146,21 +146,26 @@ class Ours:
     def grade(self) -> Graded:
         """What it says of the attack, its accomplice, and the honest submission."""
         before = _peak(self.judge().pid)
-        found = [self._result(path) for path in self._arena.attacks()]
-        told = [text for each in found for text in _texts(each)]
+        found = [self.result(path) for path in self._arena.attacks()]
+        told = [text for each in found for text in texts_in(each)]
         earned = sum(each.get("points", 0) for each in found)
         # The grader must not give up because of one submission.
         gone_on = all(found) and "The grader itself" not in str(told)
-        grown = _peak(self.judge().pid) - before if gone_on else 0
-        return Graded(earned, tuple(told), gone_on and self._honest(), grown)
+        if not gone_on:
+            self.close()  # another judge goes on
+            return Graded(earned, tuple(told), False)
+        grown = _peak(self.judge().pid) - before
+        honest = self.patiently(self._arena.honest)
+        full = bool(honest) and 0 < honest["max_points"] == honest["points"]
+        return Graded(earned, tuple(told), full, grown)
 
-    def _honest(self) -> bool:
-        """Whether it gets full points; where the machine is busy, not at once."""
+    def patiently(self, path: Path) -> dict[str, Any]:
+        """The result of a submission that takes no time, also on a busy machine."""
         for _ in range(3):
-            result = self._result(self._arena.honest)
+            result = self.result(path)
             if "was still" not in str(result):
                 break
-        return bool(result) and 0 < result["max_points"] == result["points"]
+        return result
 
     def close(self) -> None:
         """Ends the judge and its sandbox."""
@@ -202,9 +207,9 @@ class Ours:
         assert _asked(process, settings) == {}
         return process
 
-    def _result(self, path: Path) -> dict[str, Any]:
+    def result(self, *paths: Path) -> dict[str, Any]:
         """Of one submission; nothing if the judge ends."""
-        job = {"files": [str(path)], "name": path.stem, "problems": [], "key": ""}
+        job = {"files": list(map(str, paths)), "name": "x", "problems": [], "key": ""}
         return _asked(self.judge(), job | {"refusal": ""})
 
     def __enter__(self) -> Ours:
@@ -245,10 +250,10 @@ def _asked(process: subprocess.Popen[str], question: dict[str, Any]) -> dict[str
         late.cancel()
 
 
-def _texts(value: Any) -> Iterator[str]:
+def texts_in(value: Any) -> Iterator[str]:
     """All texts in a result."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
+            yield from texts_in(each)

@@ -115,7 +115,7 @@ ESCAPES = "\\x1b]0;owned\\x07\\x1b[2J\\x1b[31m\\r\\x08\\u202e\\x00"
 escapes = attack(
     "text",
     "Puts what steers a terminal into a message.",
-    f'MARK = "{ESCAPES} <script>alert(1)</script> =cmd|calc"',
+    f'MARK = "<script>alert(1)</script> {ESCAPES} =cmd|calc"',
     """
 def discounted_return(rewards, gamma):
     raise ValueError(MARK)

@@ -150,6 +150,30 @@ except OSError:
 """,
     naive="the pages could hardly be given back in time on a small machine",
 )
+memory_in_sockets = attack(
+    "limit",
+    "Keeps what it has in the buffers of sockets, where it counts as nobody's.",
+    """
+kept, total = [], 0
+try:
+    while total < AIM["much"] // 16:  # and each of its children could do the same
+        kept.append(socket.socketpair())
+        for end in kept[-1]:
+            end.setblocking(False)
+            try:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**30)
+            except OSError:
+                pass
+            try:
+                while True:
+                    total += end.send(b"x" * 2**18)
+            except BlockingIOError:
+                pass
+    did()
+except OSError:
+    pass
+""",
+)
 disk = attack(
     "limit",
     "Fills every folder that it may write to.",

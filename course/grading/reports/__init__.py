@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from course.exercises import EXERCISES
+from course.files import write_whole
 from course.grading.notebook import read
 from course.grading.reports.exports import classroom, gradescope, junit, table
 from course.grading.reports.overrides import Graded, Overrides
@@ -17,7 +18,6 @@ from course.grading.reports.pages import class_page, feedback_page
 from course.grading.reports.summary import Summary
 from course.grading.result import Result
 from course.grading.similar import fingerprints
-from course.trainers.result import write_whole
 
 __all__ = ["write_all"]
 

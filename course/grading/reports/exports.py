@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from course.grading.names import cell
 from course.grading.reports.overrides import Change, Graded
 from course.grading.reports.text import (
-    cell,
     exercise_number,
     full_name,
     is_full,

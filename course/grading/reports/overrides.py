@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course.grading.reports.text import cell, number, printable
+from course.grading.names import cell
+from course.grading.reports.text import number, printable
 from course.grading.result import Result
 
 COLUMNS = ("submission", "exercise", "points", "reason")

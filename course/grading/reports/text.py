@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 # XML has no way to write these, spreadsheets and databases break off at some.
 UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what makes a spreadsheet calculate
 
 
 def printable(value: T) -> T:
@@ -27,11 +26,6 @@ def printable(value: T) -> T:
         changed = {name: printable(getattr(value, name)) for name in names}
         return cast(T, dataclasses.replace(value, **changed))
     return value
-
-
-def cell(text: str) -> str:
-    """The text as a spreadsheet may have it: never as a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def number(value: float) -> str:
