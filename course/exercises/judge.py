@@ -6,6 +6,7 @@ the student's function.
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from course.exercises.exercise import Arguments, Case, Exercise, Misconception
 from course.exercises.observe import SECONDS, Seen, as_array, observe_all, same
 
+MOST_SHOWN = 20  # entries of a dict
 LONGEST = 400  # characters of a value that is no array
 Outcome = Literal["passed", "not_attempted", "misconception", "wrong", "could_not_run"]
 
@@ -281,7 +283,12 @@ def _general_fault(seen: Seen, expected: Seen) -> str | None:
 def show(value: Any) -> str:
     """A plain value for people: four digits, no clutter."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {show(each)}" for name, each in value.items())
+        shown = (
+            f"{name if name.isidentifier() else repr(name)} {show(each)}"
+            for name, each in itertools.islice(value.items(), MOST_SHOWN)
+        )
+        text = ", ".join(shown)
+        return text if len(text) <= 5 * LONGEST else f"{text[: 5 * LONGEST]} ..."
     array = as_array(value)
     if array is None:
         text = repr(value)

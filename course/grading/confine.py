@@ -62,7 +62,46 @@ REFUSED = {
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
     "io_uring_setup": (425, 425),
+    "setsockopt": (54, 208),
+    "setpriority": (141, 140),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "ioprio_set": (251, 30),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
 }
+# Landlock looks at what is opened, and not at these. They seem to work, and do nothing.
+PRETENDED = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
+# Takes room on the disk faster than anybody can look; whoever needs it writes instead.
+FALLOCATE = (285, 47)
+# A pair of sockets is a pipe with two ends, but datagrams of one can be sent anywhere.
+SOCKETPAIR, DATAGRAMS = (53, 199), 2
+# Processes of the same user, the judge's own among them, can be given other limits.
+OF_ITSELF = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}
 # No namespaces: in one of its own a process would be root. Of `clone3` nobody can see
 # what it is asked for: it is said not to exist, and then the C library uses `clone`.
 CLONE, CLONE3 = (56, 220), (435, 435)
@@ -80,9 +119,10 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 # <linux/filter.h>, <linux/seccomp.h>
 LOAD, ANSWER = 0x20, 0x06
 JUMP_IF_EQUAL, JUMP_IF_NOT_LESS, JUMP_IF_ANY_BIT = 0x15, 0x35, 0x45
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = 0, 4, 16, 24
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 REFUSE, UNKNOWN = ERROR | errno.EPERM, ERROR | errno.ENOSYS
+PRETEND, UNSUPPORTED = ERROR, ERROR | errno.EOPNOTSUPP
 X32 = 0x40000000  # the same calls of x86_64 by other numbers
 
 # <linux/landlock.h>
@@ -150,7 +190,7 @@ def confine(limits: Limits) -> None:
         _landlock(limits.readable, limits.folder)
         alone = landlock_version() >= SIGNALS_SINCE or limits.user is not None
     if platform.machine() in ARCHITECTURES:
-        _refuse_calls(signals=not alone)
+        _refuse_calls(signals=not alone, files=limits.readable is not None)
 
 
 def _become(user: int) -> None:
@@ -209,11 +249,12 @@ def _landlock(readable: Iterable[Path], folder: Path) -> None:
     os.close(rules)
 
 
-def _refuse_calls(signals: bool) -> None:
+def _refuse_calls(signals: bool, files: bool = False) -> None:
     """Has the kernel answer "not permitted" to the system calls above.
 
     Args:
         signals: Also to signals, except to the process itself.
+        files: Also to those that Landlock does not see.
     """
     column, architecture = ARCHITECTURES[platform.machine()]
     refused = REFUSED | (SIGNALS if signals else {})
@@ -226,8 +267,13 @@ def _refuse_calls(signals: bool) -> None:
         (JUMP_IF_NOT_LESS, 0, 1, X32),
         (ANSWER, 0, 0, REFUSE),
     ]
-    for numbers in refused.values():
-        lines += [(JUMP_IF_EQUAL, 0, 1, numbers[column]), (ANSWER, 0, 0, REFUSE)]
+    answers = [(numbers[column], REFUSE) for numbers in refused.values()]
+    if files:
+        answers += [(numbers[column], PRETEND) for numbers in PRETENDED.values()]
+        answers += [(FALLOCATE[column], UNSUPPORTED)]
+    for number, said in answers:
+        if number is not None:  # not every processor has all of them
+            lines += [(JUMP_IF_EQUAL, 0, 1, number), (ANSWER, 0, 0, said)]
     lines += [
         (JUMP_IF_EQUAL, 0, 1, CLONE3[column]),
         (ANSWER, 0, 0, UNKNOWN),
@@ -236,7 +282,20 @@ def _refuse_calls(signals: bool) -> None:
         (JUMP_IF_ANY_BIT, 0, 1, NAMESPACES),
         (ANSWER, 0, 0, REFUSE),
         (ANSWER, 0, 0, ALLOW),
+        (JUMP_IF_EQUAL, 0, 4, SOCKETPAIR[column]),
+        (LOAD, 0, 0, SECOND_ARGUMENT_AT),
+        (JUMP_IF_ANY_BIT, 0, 1, DATAGRAMS),
+        (ANSWER, 0, 0, REFUSE),
+        (ANSWER, 0, 0, ALLOW),
     ]
+    for numbers in OF_ITSELF.values():
+        lines += [
+            (JUMP_IF_EQUAL, 0, 4, numbers[column]),
+            (LOAD, 0, 0, FIRST_ARGUMENT_AT),
+            (JUMP_IF_EQUAL, 0, 1, 0),
+            (ANSWER, 0, 0, ALLOW),
+            (ANSWER, 0, 0, REFUSE),
+        ]
     for numbers in SIGNALS_TO_SELF.values() if signals else ():
         lines += [
             (JUMP_IF_EQUAL, 0, 4, numbers[column]),

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -66,8 +67,13 @@ def judge_all(
     judging = Judge(jobs, answer, workers, seed, hidden, total)
     folders = [str(each) for each in (tests, hidden) if each is not None]
     said = io.StringIO()
+    modules = set(sys.modules)
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         pytest.main([*OPTIONS, f"--seed={seed}", *folders], plugins=[judging])
+    # Another folder may have tests of the same names.
+    for name in [each for each in sys.modules if each not in modules]:
+        if name.startswith("test_"):
+            del sys.modules[name]
     if not judging.began:
         lines = [line for line in said.getvalue().splitlines() if line.strip()]
         reasons = judging.problems or lines[-1:] or ["pytest does not begin"]

@@ -16,7 +16,7 @@ import pytest
 
 from course.exercises import EXERCISES
 from course.grading.hosting import HostGoneError
-from course.grading.notebook import well_formed
+from course.grading.notebook import quoted
 from course.grading.plugin import (
     STUDENTS,
     exercise_tested,
@@ -166,7 +166,7 @@ class Judge:
             students, problems = students_of(files, student)
             for lesson in sorted(students):
                 one = students[lesson]
-                name = well_formed(one.session.path.name)
+                name = quoted(one.session.path.name)
                 try:
                     notes = one.session.report.notes
                     prefix = f"{name}: " if len(students) > 1 else ""

@@ -77,13 +77,18 @@ def well_formed(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def quoted(name: str) -> str:
+    """The name of a file as a sentence may have it: whoever chose it steers nothing."""
+    return "".join(each if each.isprintable() else "?" for each in well_formed(name))
+
+
 def content_of(path: Path) -> bytes:
     """What the file holds; of one that is too large, enough for `read` to see it.
 
     Raises:
         UnreadableError: The file is missing, or its name is not that of a submission.
     """
-    name = well_formed(path.name)
+    name = quoted(path.name)
     if path.suffix.lower() not in KINDS:
         raise UnreadableError(f"{name} is neither a notebook (.ipynb) nor a .py.")
     try:
@@ -106,7 +111,7 @@ def read(path: Path, name: str = "") -> Submission:
     Raises:
         UnreadableError: The file is missing, too large, or not what its name says.
     """
-    name = name or well_formed(path.name)
+    name = name or quoted(path.name)
     content = content_of(path)
     if len(content) > LARGEST:
         advice = "without its outputs it is smaller: clear them, and save it."

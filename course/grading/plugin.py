@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from course.grading.notebook import well_formed
+from course.grading.notebook import quoted
 from course.grading.process import Workers
 from course.grading.sandbox import SandboxMissingError, choose
 
@@ -203,7 +203,7 @@ def students_of(
             found[name].close()
             if earlier.suffix == file.suffix:
                 problems.append(
-                    f"{well_formed(earlier.name)} and {well_formed(file.name)} are "
+                    f"{quoted(earlier.name)} and {quoted(file.name)} are "
                     f"both of lesson {name}: only the second can count."
                 )
         found[name] = one

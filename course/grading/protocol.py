@@ -25,6 +25,7 @@ DTYPES = frozenset(
 DEEPEST = 16  # lists in lists
 MOST_LISTS = 200_000  # an empty list is one byte here, but 56 in Python's memory
 MOST_AXES = 32
+MOST_KEYS = 10_000  # of one dict
 
 
 class ProtocolError(Exception):
@@ -56,7 +57,7 @@ def unpack(body: bytes) -> Any:
     """
     lists = 0
 
-    def count(items: list[Any]) -> list[Any]:
+    def count(items: Any) -> Any:  # of a list or a dict
         nonlocal lists
         lists += 1
         if lists > MOST_LISTS:
@@ -64,7 +65,14 @@ def unpack(body: bytes) -> Any:
         return items
 
     try:
-        message = msgpack.unpackb(body, ext_hook=_unpack_array, list_hook=count)
+        message = msgpack.unpackb(
+            body,
+            ext_hook=_unpack_array,
+            list_hook=count,
+            object_hook=count,
+            max_map_len=MOST_KEYS,
+            max_array_len=MOST_LISTS,
+        )
     except ProtocolError:
         raise
     except Exception as error:  # msgpack raises many kinds, and other than its own

@@ -130,11 +130,12 @@ def empty(folder: Path) -> None:
     """
     shut: list[list[str]] = [[], ["chmod", "-R", "u+rwx", "--", str(folder)]]
     for opening in shut:
-        left = [entry.path for entry in os.scandir(folder)]
-        if not left:
+        if not any(os.scandir(folder)):
             return
-        for line in (opening, ["rm", "-rf", "--", *left]):
-            if line:  # `rm` gets into trees that are deeper than Python's stack
+        # `find` gets into trees that are deeper than Python's stack, and takes any
+        # number of names.
+        for line in (opening, ["find", str(folder), "-mindepth", "1", "-delete"]):
+            if line:
                 subprocess.run(line, stderr=subprocess.DEVNULL)
     if any(os.scandir(folder)):
         raise OSError(f"{folder} cannot be emptied.")
@@ -166,7 +167,9 @@ def _bubblewrap(program: list[str]) -> list[str]:
         line += ["--tmpfs", str(project)]
     for path in (each for each in paths if each.is_relative_to(project)):
         line += _shown(path)
-    line += ["--dev", "/dev", "--remount-ro", "/dev"]
+    line += ["--dev", "/dev"]
+    # Terminals are shared by the whole machine, which has a few thousand of them.
+    line += ["--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts", "--remount-ro", "/dev"]
     for folder in SCRATCH:
         line += ["--tmpfs", folder]
     if not any(path.is_relative_to("/tmp") for path in paths):

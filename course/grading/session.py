@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from course.exercises.observe import SECONDS, Seen, as_plain
-from course.grading.notebook import UnreadableError, content_of, well_formed
+from course.grading.notebook import UnreadableError, content_of, quoted
 from course.grading.process import (
     WorkerGoneError,
     WorkerLateError,
@@ -194,7 +194,7 @@ class Session:
         interrupted either.
         """
         cell: int | None = None
-        name = well_formed(self.path.name)
+        name = quoted(self.path.name)
         end = time.monotonic() + self.total - self._spent
         limit = START_SECONDS
         # The worker sees no folder of ours, and no name that it may stumble over.
@@ -289,10 +289,14 @@ def _seen(reply: Any, request: int, call: int) -> Seen:
         WorkerGoneError: It is no answer to this call.
     """
     told = reply.get("seen") if isinstance(reply, dict) else None
+    # Arrays, too, may arrive anywhere, and those compare to no single answer.
     if (
         not isinstance(told, dict)
-        or (reply.get("request"), reply.get("call")) != (request, call)
-        or told.get("how") not in ("returned", "not_attempted", "raised", "too_slow")
+        or type(reply.get("request")) is not int
+        or type(reply.get("call")) is not int
+        or type(told.get("how")) is not str
+        or (reply["request"], reply["call"]) != (request, call)
+        or told["how"] not in ("returned", "not_attempted", "raised", "too_slow")
         or not isinstance(told.get("gradients"), dict)
         or not isinstance(told.get("changed"), dict)
     ):

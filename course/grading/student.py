@@ -17,7 +17,7 @@ import numpy as np
 from course.exercises import EXERCISES, LESSONS
 from course.exercises.judge import Verdict, judge
 from course.exercises.observe import SECONDS, Seen, as_plain
-from course.grading.notebook import well_formed
+from course.grading.notebook import quoted
 from course.grading.process import Workers
 from course.grading.session import (
     ENDED,
@@ -141,7 +141,7 @@ class Student(Calls):
             lesson = max(homes, key=homes.count, default=None)
         if lesson is None:
             raise SubmissionError(
-                f"{well_formed(path.name)} has none of the functions that the "
+                f"{quoted(path.name)} has none of the functions that the "
                 "exercises ask for, and its name is not that of a lesson."
             )
         return [name for name in EXERCISES if lesson_of(name) == lesson]

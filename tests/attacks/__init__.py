@@ -9,6 +9,7 @@ attack does to it shows that the arena would notice.
 from __future__ import annotations
 
 from attacks import (
+    escaping,
     lasting,
     leaving,
     reaching,
@@ -17,15 +18,18 @@ from attacks import (
     taking,
     tricks,
     values,
+    waiting,
 )
 
 ATTACKS = [
     *values.ATTACKS,
     *tricks.ATTACKS,
     *reading.ATTACKS,
+    *escaping.ATTACKS,
     *replies.ATTACKS,
     *lasting.ATTACKS,
     *leaving.ATTACKS,
     *taking.ATTACKS,
+    *waiting.ATTACKS,
     *reaching.ATTACKS,
 ]
