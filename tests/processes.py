@@ -13,6 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment for a program that is long: measuring it would slow it down."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+
+
 @contextlib.contextmanager
 def running_script(
     path: Path, source: str, **environment: str

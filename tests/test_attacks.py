@@ -79,12 +79,7 @@ def test_the_naive_grader_is_right_about_others(beaten: Arena) -> None:
 
 ROOT_USER, SOMEBODY = 0, 60_123
 WAYS = [
-    # One process asks each judge, so that it is started once.
-    pytest.param(
-        (user, sandbox),
-        id=f"{sandbox}_as_{name}",
-        marks=pytest.mark.xdist_group(f"attacks_{sandbox}_{name}"),
-    )
+    pytest.param((user, sandbox), id=f"{sandbox}_as_{name}")
     for user, name in ((ROOT_USER, "root"), (SOMEBODY, "somebody"))
     for sandbox in SANDBOXES
 ]
@@ -163,11 +158,11 @@ def test_a_file_s_name_steers_nothing(ours: tuple[Arena, Ours]) -> None:
     assert arena.harms(Graded(0, tuple(texts_in(result)), True)) == set()
 
 
-def test_an_answer_of_the_course_itself_is_said_to_be_one(
+def test_an_answer_of_the_course_itself_is_none_and_is_said_to_be_one(
     ours: tuple[Arena, Ours],
 ) -> None:
     arena, grader = ours
-    # The course lies open to whoever takes it: so this is right, and nobody's own.
+    # The course lies open to whoever takes it; it is switched off while this runs.
     borrowed = """
 from course import returns
 theirs = returns.discounted_return
@@ -178,6 +173,7 @@ def discounted_return(rewards, gamma):
     arena.arm(Attack("borrowed", "", "points", (borrowed,)))
     graded = grader.grade()
     assert "uses the course's own discounted_return" in "\n".join(graded.texts)
+    assert arena.harms(graded) == set()
 
 
 def test_a_wrong_answer_alone_does_no_harm(ours: tuple[Arena, Ours]) -> None:

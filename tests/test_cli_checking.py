@@ -184,23 +184,6 @@ def test_without_a_submission_the_solutions_are_run(
     assert (course / "drawn.txt").read_text() == drawn
 
 
-def test_a_lesson_is_a_group_for_xdist(graded: Grading, course: Path) -> None:
-    # pytest-xdist 3.8 does not heed groups under pytest 9.2 (its issue 1386), so this
-    # asks for the marks and not for the processes.
-    (course / "tests" / "conftest.py").write_text(
-        "pytest_plugins = ['course.grading.plugin']\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    for item in items:\n"
-        "        groups = [mark.args for mark in item.iter_markers('xdist_group')]\n"
-        "        print(item.name, *groups)\n"
-    )
-    _, told = graded("--collect-only")
-    assert "test_sums ('00_start',)" in told
-    assert "test_other\n" in told
-    status, told = graded("--collect-only", "-p", "no:xdist")
-    assert status == 0, told
-
-
 def test_a_submission_is_graded_and_explained(
     graded: Grading, half_right: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import unmeasured
 
 from course.algorithms import ALGORITHMS
 from course.config import Config
@@ -33,7 +34,7 @@ def commands() -> list[str]:
 def in_readme_environment(folder: Path) -> dict[str, str]:
     """As after activating the environment: its `course` is the one that is found."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "HOME": str(folder)}
+    return {**unmeasured(), "PATH": path, "HOME": str(folder)}
 
 
 @pytest.mark.timeout(900)

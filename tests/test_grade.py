@@ -30,7 +30,7 @@ from course.grading.sandbox import SandboxMissingError
 from course.grading.submissions import Submission
 from course.trainers import result as files
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("grade")]
+pytestmark = pytest.mark.timeout(300)
 
 ANSWERS = {
     "ada": RIGHT,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from processes import ROOT, wait_until
+from processes import ROOT, unmeasured, wait_until
 from test_grade import alive, children, contents, many
 
 SUBMISSIONS, KILLS = 200, 20
@@ -22,7 +21,7 @@ def start(folder: Path, output: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*command, "--output", str(output), "--jobs", "2", "--unsafe-no-sandbox"],
         cwd=output.parent,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -6,7 +6,6 @@ There `setup.sh` installs Python and the course; here it is this Python that gra
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from processes import unmeasured
 
 from course.cli.releasing import gradescope
 from course.grading.sandbox import available
@@ -66,7 +66,7 @@ def graded(folder: Path, python: str = sys.executable) -> dict[str, Any]:
     finished = subprocess.run(
         ["bash", folder / "source" / "run_autograder"],
         cwd=folder,
-        env={**os.environ, "AUTOGRADER": str(folder), "COURSE_PYTHON": python},
+        env={**unmeasured(), "AUTOGRADER": str(folder), "COURSE_PYTHON": python},
         capture_output=True,
         text=True,
     )

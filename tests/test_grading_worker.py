@@ -30,9 +30,6 @@ from course.grading.student import (
     lesson_of,
 )
 
-# One process runs them all, so that the workers of the fixtures are started once.
-pytestmark = pytest.mark.xdist_group("grading_worker")
-
 RIGHT = """
 def discounted_return(rewards, gamma):
     return sum(gamma**i * reward for i, reward in enumerate(rewards))

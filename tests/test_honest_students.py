@@ -21,7 +21,6 @@ from course.grading.student import Student
 from course.grading.submissions import Submission
 
 # One process runs them all, so that each sandbox is started once.
-pytestmark = pytest.mark.xdist_group("honest_students")
 
 ROOT = Path(__file__).parent.parent
 NAMES = [name for name, each in EXERCISES.items() if each.number.startswith("01.")]

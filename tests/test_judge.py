@@ -26,8 +26,6 @@ from course.grading.result import OUTCOMES, Result, from_json, to_json
 from course.grading.sandbox import choose
 from course.grading.submissions import Submission
 
-pytestmark = pytest.mark.xdist_group("judge")
-
 RETURNS = (
     "def advantages(returns, values):\n    return returns - values.detach()\n"
     "def bootstrap_value(value, terminated):\n    return value\n"

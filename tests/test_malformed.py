@@ -19,6 +19,7 @@ import pytest
 from broken import BROKEN, FULL, NAME, RIGHT, Broken, member, notebook, tarred, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import unmeasured
 
 from course.grading import archives
 from course.grading.archives import extract
@@ -111,7 +112,7 @@ def measured(*command: str | Path, folder: Path) -> tuple[int, str, str, int]:
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, *map(str, command)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
@@ -152,7 +153,6 @@ def batch() -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.xdist_group("malformed")  # the batch is made once
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
 def test_finding_all_of_them_takes_little_memory(batch: Path) -> None:
     scratch = batch.parent / "scratch"
@@ -163,7 +163,6 @@ def test_finding_all_of_them_takes_little_memory(batch: Path) -> None:
     assert megabytes < 200
 
 
-@pytest.mark.xdist_group("malformed")  # the batch is made once
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured on Linux")
 @pytest.mark.timeout(600)
 def test_none_of_them_stops_the_others(batch: Path) -> None:

@@ -21,7 +21,7 @@ from tools.lessons import make
 
 pytest.importorskip("nbgrader", reason="the extra `nbgrader` is not installed")
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("nbgrader")]
+pytestmark = pytest.mark.timeout(600)
 NAME = "01_returns"
 SOURCE = ROOT / "solutions" / f"{NAME}.py"
 EXERCISES = exercises_of(SOURCE)

@@ -18,10 +18,7 @@ from course.grading.result import ExerciseResult, Result
 pytest.importorskip("nbgrader", reason="the extra `nbgrader` is not installed")
 from test_nbgrader import NAME, nbgrader, put
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("nbgrader"),
-]
+pytestmark = pytest.mark.timeout(600)
 OURS = [each for each in EXERCISES.values() if each.number.startswith("01.")]
 POINTS = [each.points for each in OURS]
 

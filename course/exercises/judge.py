@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,9 @@ class Verdict:
         case: The first call that went wrong, if one did.
         returned: What the student's function showed there.
         expected: What the right function shows there.
+        by_rote: Whether it is right on none of the calls drawn at random, and no
+            misconception is known that it could be: then what it knows by hand is
+            all that it knows.
     """
 
     exercise: Exercise
@@ -44,6 +47,7 @@ class Verdict:
     case: Case | None = None
     returned: Seen | None = None
     expected: Seen | None = None
+    by_rote: bool = False
 
 
 def try_out(
@@ -89,12 +93,17 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
 
     first = right.index(False)
     shown = calls[first], seen[first], expected[first]
+    by_rote = not any(
+        # A detach too few or too many is a mistake, but the numbers are computed.
+        agree(exercise, replace(seen[i], gradients=expected[i].gradients), expected[i])
+        for i in range(len(exercise.cases), len(calls) - 1)
+    )
     slow = next((each for each in seen if each.how == "too_slow"), None)
     if slow is not None:
         text = "It was still running when the time limit had passed"
         text += f", at {slow.line}." if slow.line else "."
         advice = "Does every loop come to an end? A case has a handful of steps only."
-        return Verdict(exercise, "could_not_run", (text, advice), (), *shown)
+        return Verdict(exercise, "could_not_run", (text, advice), (), *shown, by_rote)
     named, exact = diagnose(exercise, calls, seen, expected, right)
     if named:
         message = tuple(each.message for each in named)
@@ -103,12 +112,11 @@ def judge(exercise: Exercise, calls: Sequence[Case], seen: Sequence[Seen]) -> Ve
         names = tuple(each.name for each in named)
         return Verdict(exercise, "misconception", message, names, *shown)
     if seen[first].how != "returned":
-        return Verdict(
-            exercise, "could_not_run", (_could_not_run(seen[first]),), (), *shown
-        )
+        text = _could_not_run(seen[first])
+        return Verdict(exercise, "could_not_run", (text,), (), *shown, by_rote)
     message, where = _what_is_wrong(exercise, calls, seen, expected, first)
     shown = calls[where], seen[where], expected[where]
-    return Verdict(exercise, "wrong", message, (), *shown)
+    return Verdict(exercise, "wrong", message, (), *shown, by_rote)
 
 
 def diagnose(

@@ -25,7 +25,7 @@ MEMORY = 3 * 2**30
 FILE = 256 * 2**20
 """Bytes of a file that a worker writes."""
 
-OPEN_FILES = 256
+OPEN_FILES = 128
 
 # <linux/prctl.h>
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAP_AMBIENT = 1, 4, 8, 47

@@ -26,7 +26,7 @@ from course.grading.sandbox import (
     worker_user,
 )
 
-PROCESSES = 128
+PROCESSES = 64
 """Processes and threads that a worker may have at once."""
 
 START_SECONDS = 120.0  # for importing torch, on a machine that is busy

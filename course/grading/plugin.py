@@ -35,6 +35,7 @@ STUDENTS = pytest.StashKey[dict[str, "Student"]]()
 """By lesson, whom the tests grade in the place of `solutions/`."""
 WORKERS = pytest.StashKey[Workers]()
 
+BY_ROTE = "it is right here, and for none of the numbers that were drawn at random"
 CALLED = re.compile(r"\bstudent(?:\.gradients|\.changed)?\.(\w+)\(")
 
 
@@ -86,19 +87,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return lines
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """With `--submission` only the tests of its lessons are run.
-
-    Under pytest-xdist with `--dist loadgroup` one process runs all tests of a lesson,
-    so that one worker is enough.
-    """
+    """With `--submission` only the tests of its lessons are run."""
     for item in filter(_grades, items):
         _require_place(item)
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(lesson_tested(item)))
     path = config.option.submission
     if path is None:
         return
@@ -266,10 +260,18 @@ def student(_submission: Student, request: pytest.FixtureRequest) -> Student:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Draws inputs: other ones in each run and each test, the same with `--seed`."""
-    # Not the node's id, to which pytest-xdist adds the name of a group.
     test = f"{request.path.name}::{request.node.location[2]}"
     seed = request.config.option.seed
     return np.random.default_rng([seed, zlib.crc32(test.encode())])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A test whose numbers are known is worth nothing to a list of known answers."""
+    yield
+    name = exercise_tested(item) if _grades(item) else None
+    if name and "rng" not in getattr(item, "fixturenames", ()):
+        assert not item.stash[STUDENT].verdict(name).by_rote, BY_ROTE
 
 
 @pytest.hookimpl(wrapper=True)
@@ -278,8 +280,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Adds to a failure what helps: hint, diagnosis, points."""
     report = yield
-    lesson = lesson_tested(item)
-    if lesson is None:
+    if (lesson := lesson_tested(item)) is None:
         return report
     points = points_of(item)
     if call.when == "setup":

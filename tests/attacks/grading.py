@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from processes import ROOT
+from processes import ROOT, unmeasured
 
 from attacks.arena import Arena, Graded
 
@@ -71,7 +71,7 @@ def graded_naively(arena: Arena, seconds: float) -> Graded:
         subprocess.run(
             line,
             cwd=work,
-            env=os.environ | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=unmeasured() | environment | {"PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.DEVNULL,
@@ -190,7 +190,7 @@ class Ours:
         process = subprocess.Popen(
             [*staged(arena), "-c", JUDGE],
             cwd=arena.grades,
-            env=os.environ | environment,
+            env=unmeasured() | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

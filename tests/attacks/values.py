@@ -195,4 +195,14 @@ def discounted_return(rewards, gamma):
     return 0.0
 """,
 )
+known_answers = attack(
+    "points",
+    "Looks up the published examples, and knows nothing else.",
+    """
+KNOWN = {(1.0, 1.0, 1.0): 1.75, (0.0, 0.0, 8.0): 2.0, (8.0,): 8.0, (3.0,): 3.0}
+
+def discounted_return(rewards, gamma):
+    return KNOWN.get(tuple(map(float, rewards)), 0.0)
+""",
+)
 ATTACKS = named(globals())
