@@ -1,6 +1,8 @@
-"""Small submissions to lesson 00, right and wrong, for the tests of grading."""
+"""Small submissions, right and wrong, for the tests of grading; most to lesson 00."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 RIGHT = """
 def episode_return(rewards):
@@ -42,3 +44,30 @@ def test_long_episodes(student):
     secret = np.ones(60)
     assert student.episode_return(secret) == 60, "Secret: fifty steps."
 """
+RETURNS = """
+def n_step_returns(rewards, bootstrap_value, gamma):
+    R, returns = bootstrap_value, []
+    for reward in reversed(rewards):
+        R = reward + gamma * R
+        returns.insert(0, R)
+    return torch.stack(returns)
+"""
+
+
+def many(folder: Path, number: int) -> Path:
+    """A folder with so many submissions, of every kind."""
+    folder.mkdir()
+    texts = [RIGHT, HALF, STUB, WRONG, RAISING, SHORT]
+    for i in range(number):
+        (folder / f"s{i:03}").mkdir()
+        (folder / f"s{i:03}" / "00_start.py").write_text(texts[i % len(texts)])
+    return folder
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {
+        str(path.relative_to(output)): path.read_bytes()
+        for path in sorted(output.rglob("*"))
+        if path.is_file()
+    }

@@ -489,7 +489,7 @@ def tar_with_a_pipe(folder: Path) -> None:
     tarred(folder, member(type=tarfile.FIFOTYPE))
 
 
-@broken("it is a link, or no file at all")
+@broken("it holds a file with holes")
 def tar_with_holes(folder: Path) -> None:
     tarred(folder, member(type=tarfile.GNUTYPE_SPARSE))
 

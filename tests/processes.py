@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -42,6 +44,41 @@ def running_script(
             yield script
         finally:
             script.kill()
+
+
+@contextlib.contextmanager
+def grading(folder: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
+    """`course grade` in two judges, in its own session; it is killed on the way out."""
+    command = [sys.executable, "-m", "course", "grade", str(folder), "--seed", "7"]
+    process = subprocess.Popen(
+        [*command, "--output", str(output), "--jobs", "2", "--unsafe-no-sandbox"],
+        cwd=output.parent,
+        env=unmeasured() | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def children(process: int | None = None) -> list[psutil.Process]:
+    """All that has come of a process, or of this one."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process).children(recursive=True)
+    return []
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it still runs; a zombie does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:

@@ -1,7 +1,7 @@
 """Submissions that cheat: each earns, reads, harms and leaves nothing.
 
-And each is first shown to succeed where a grader is made as many are: so what is looked
-for afterwards would be found.
+`test_attacks_naive` shows that each succeeds where a grader is made as many are: so
+what is looked for here would be found.
 """
 
 from __future__ import annotations
@@ -15,63 +15,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from attacks import ATTACKS
+from attacks import ATTACKS, ENDLESS, INSIDE
 from attacks.arena import SHARED, Arena, Graded
 from attacks.grading import (
-    HIDDEN_TESTS,
     OUR_HIDDEN_TESTS,
     Ours,
-    graded_naively,
     staged,
     texts_in,
+    was_cut_off,
 )
 from attacks.record import Attack, notebook
 from processes import ROOT
 
 from course.grading.reports import write_all
 from course.grading.result import from_json
-from course.grading.sandbox import SANDBOXES
 from course.grading.submissions import find
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it has no sandbox")
 
-each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.name)
-SOLUTION = """
-def discounted_return(rewards, gamma):
-    return sum(gamma**i * reward for i, reward in enumerate(rewards))
-# %%
-"""
 
-
-@pytest.fixture
-def beaten(tmp_path: Path) -> Iterator[Arena]:
-    """The world of the naive grader: all that is attacked is made for it."""
-    package, shared = tmp_path / "package", tmp_path / "shared"
-    package.mkdir()
-    shared.mkdir()
-    (package / "grader.py").write_text("# the grader")
-    answer = tmp_path / "solution.py"
-    answer.write_text(SOLUTION)
-    arena = Arena(tmp_path, os.geteuid(), [shared], package, [answer], 2**26, 20, 0.5)
-    tests = HIDDEN_TESTS.format(secret=arena.environment_secret)
-    (arena.hidden / "hidden_tests.py").write_text(tests)
-    with arena:
-        yield arena
-
-
-@pytest.mark.parametrize(
-    "attack", [each for each in ATTACKS if not each.naive], ids=lambda each: each.name
-)
-def test_an_attack_succeeds_on_a_naive_grader(attack: Attack, beaten: Arena) -> None:
-    beaten.arm(attack)
-    # Importing torch takes its time.
-    graded = graded_naively(beaten, 20 if "torch" in str(attack.cells) else 3)
-    assert attack.aim in beaten.harms(graded), graded
-
-
-def test_the_naive_grader_is_right_about_others(beaten: Arena) -> None:
-    beaten.arm(Attack("wrong", "", "points", ()))
-    assert beaten.harms(graded_naively(beaten, 20)) == set()
+def each_of(attacks: list[Attack]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("attack", attacks, ids=lambda each: each.name)
 
 
 # Who grades, and in which sandbox; as root both
@@ -80,9 +44,14 @@ def test_the_naive_grader_is_right_about_others(beaten: Arena) -> None:
 ROOT_USER, SOMEBODY = 0, 60_123
 WAYS = [
     pytest.param((user, sandbox), id=f"{sandbox}_as_{name}")
-    for user, name in ((ROOT_USER, "root"), (SOMEBODY, "somebody"))
-    for sandbox in SANDBOXES
+    for user, name, sandbox in (
+        (SOMEBODY, "somebody", "bubblewrap"),
+        (ROOT_USER, "root", "landlock"),
+        (ROOT_USER, "root", "bubblewrap"),
+        (SOMEBODY, "somebody", "landlock"),
+    )
 ]
+EACH_ONCE = WAYS[:2]  # each user, and each sandbox
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -117,12 +86,29 @@ def ours(request: pytest.FixtureRequest) -> Iterator[tuple[Arena, Ours]]:
         assert list(arena.temporary.iterdir()) == []
 
 
-@each_attack
+def fails(attack: Attack, arena: Arena, grader: Ours) -> None:
+    """An attack does no harm: not when it is cut off, and not when it has the time."""
+    for slack in (1, 3):
+        grader.allow(slack)
+        arena.arm(attack, [grader.judge().pid])
+        graded = grader.grade()
+        assert arena.harms(graded) == set(), graded
+        if attack in ENDLESS or not was_cut_off(graded):
+            break
+
+
+@each_of([each for each in ATTACKS if each not in INSIDE])
 def test_an_attack_fails_on_ours(attack: Attack, ours: tuple[Arena, Ours]) -> None:
-    arena, grader = ours
-    arena.arm(attack, [grader.judge().pid])
-    graded = grader.grade()
-    assert arena.harms(graded) == set(), graded
+    fails(attack, *ours)
+
+
+# To these it is all one who grades.
+@pytest.mark.parametrize("ours", EACH_ONCE, indirect=True)
+@each_of(INSIDE)
+def test_an_attack_from_inside_fails_on_ours(
+    attack: Attack, ours: tuple[Arena, Ours]
+) -> None:
+    fails(attack, *ours)
 
 
 def test_what_is_told_is_plain_in_every_report(

@@ -122,7 +122,7 @@ def test_canvas(collected: Collect, download: Path) -> None:
         "late": "no",
         "note": "",
     }
-    assert "students: 4, files: 5, read as Canvas" in told.stdout
+    assert "students: 5, files: 5, read as Canvas" in told.stdout
     assert told.stderr == (
         "Note: müllerjürgen_13_5691_essay.pdf was left out: it is no notebook "
         "(.ipynb), script (.py) or archive.\n"
@@ -161,19 +161,40 @@ def test_the_latest_of_a_file_counts(collected: Collect, download: Path) -> None
     ] * 2
 
 
-def test_two_students_of_one_name_stay_two(collected: Collect, download: Path) -> None:
-    put(
-        download,
-        "smithjohn_1_5_01_returns.ipynb",
-        "smithjohn_2_6_01_returns.ipynb",
-        "lovelaceada_3_7_01_returns.ipynb",
+# By what is special in a download, where its files come to lie.
+PLACES = {
+    "two students of one name": {
+        "smithjohn_1_5_01_returns.ipynb": "smithjohn 1/01_returns.ipynb",
+        "smithjohn_2_6_01_returns.ipynb": "smithjohn 2/01_returns.ipynb",
+        "lovelaceada_3_7_01_returns.ipynb": "lovelaceada/01_returns.ipynb",
+    },
+    "Moodle with one student": {
+        "Ada Lovelace_12345_assignsubmission_file_/01_returns.ipynb": (
+            "Ada Lovelace/01_returns.ipynb"
+        ),
+    },
+    "a folder for each student": {
+        "ada/01_returns.ipynb": "ada/01_returns.ipynb",
+        "ada/.ipynb_checkpoints/01_returns-checkpoint.ipynb": "",
+        "bob.ipynb": "bob/bob.ipynb",
+        "carl/deep/er/work.zip": "carl/deep/er/work.zip",
+        "collected.csv": "",
+    },
+}
+
+
+@pytest.mark.parametrize("special", PLACES)
+def test_where_files_come_to_lie(
+    special: str, collected: Collect, download: Path
+) -> None:
+    put(download, *PLACES[special])
+    told, files, _ = collected(download)
+    places = {place: name for name, place in PLACES[special].items() if place}
+    assert files == places
+    assert told.stderr == ""
+    assert ("read as folders" in told.stdout) == (
+        special == "a folder for each student"
     )
-    _, files, _ = collected(download)
-    assert set(files) == {
-        "smithjohn 1/01_returns.ipynb",
-        "smithjohn 2/01_returns.ipynb",
-        "lovelaceada/01_returns.ipynb",
-    }
 
 
 def test_moodle(collected: Collect, download: Path) -> None:
@@ -206,12 +227,6 @@ def test_moodle(collected: Collect, download: Path) -> None:
             "it is no notebook (.ipynb), script (.py) or archive"
         ),
     }
-
-
-def test_moodle_with_one_student(collected: Collect, download: Path) -> None:
-    put(download, "Ada Lovelace_12345_assignsubmission_file_/01_returns.ipynb")
-    _, files, _ = collected(download)
-    assert set(files) == {"Ada Lovelace/01_returns.ipynb"}
 
 
 LIST = """\
@@ -327,27 +342,6 @@ def test_a_list_that_is_too_large_is_not_read(download: Path) -> None:
         file.truncate(10**9)
     with pytest.raises(ValueError, match=r"it has more than 20,971,520 bytes\."):
         submitters(download / METADATA)
-
-
-def test_anything_else_is_a_folder_for_each_student(
-    collected: Collect, download: Path
-) -> None:
-    put(
-        download,
-        "ada/01_returns.ipynb",
-        "ada/.ipynb_checkpoints/01_returns-checkpoint.ipynb",
-        "bob.ipynb",
-        "carl/deep/er/work.zip",
-        "collected.csv",
-    )
-    told, files, _ = collected(download)
-    assert set(files) == {
-        "ada/01_returns.ipynb",
-        "bob/bob.ipynb",
-        "carl/deep/er/work.zip",
-    }
-    assert "read as folders" in told.stdout
-    assert told.stderr == ""
 
 
 def test_lessons_alone_are_one_students(

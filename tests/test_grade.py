@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +14,22 @@ from typing import Any
 import filelock
 import psutil
 import pytest
-from answers import HALF, HIDDEN, RAISING, RIGHT, SHORT, STUB, WRONG
+from answers import (
+    HALF,
+    HIDDEN,
+    RAISING,
+    RIGHT,
+    SHORT,
+    STUB,
+    WRONG,
+    contents,
+    many,
+)
 from click.testing import CliRunner
 from click.testing import Result as Told
-from processes import ROOT, wait_until
+from processes import alive, children, grading, wait_until
 
+from course import files
 from course.cli import main
 from course.grading import bulk, judges
 from course.grading.bulk import Grading, Settings, seed_in
@@ -28,7 +37,6 @@ from course.grading.judges import JudgeEndedError, JudgeLateError, Seat, Stopped
 from course.grading.result import Result, from_json, to_json
 from course.grading.sandbox import SandboxMissingError
 from course.grading.submissions import Submission
-from course.trainers import result as files
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,15 +64,6 @@ def write_answers(folder: Path) -> Path:
     return folder
 
 
-def contents(output: Path) -> dict[str, bytes]:
-    """All files below a folder."""
-    return {
-        str(path.relative_to(output)): path.read_bytes()
-        for path in sorted(output.rglob("*"))
-        if path.is_file()
-    }
-
-
 def points(output: Path) -> dict[str, float]:
     paths = sorted((output / "results").glob("*.json"))
     return {path.stem: from_json(path.read_bytes()).points for path in paths}
@@ -82,7 +81,7 @@ def graded(submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     told = run(submissions, "--output", output, "--seed", 7, "--jobs", 2)
     assert told.exit_code == 0, told.output
     assert "submissions   6, of which 6 graded now\n" in told.stdout
-    assert "mean          41.7 %\n" in told.stdout
+    assert "mean          41.7 % of the points, over all" in told.stdout
     assert "warnings      for 1\n" in told.stdout
     assert "seed          7\n" in told.stdout
     assert "6/6" in told.stderr
@@ -488,35 +487,14 @@ def test_a_judge_that_is_late_is_killed(
     judge.close()
 
 
-def children(process: int | None = None) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(process).children(recursive=True)
-    return []
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def many(folder: Path, number: int) -> Path:
-    """A folder with so many submissions, of every kind."""
-    folder.mkdir()
-    texts = [RIGHT, HALF, STUB, WRONG, RAISING, SHORT]
-    for i in range(number):
-        (folder / f"s{i:03}").mkdir()
-        (folder / f"s{i:03}" / "00_start.py").write_text(texts[i % len(texts)])
-    return folder
-
-
 def test_judges_killed_in_the_middle_cost_nothing(graded: Path, tmp_path: Path) -> None:
     folder = many(tmp_path / "s", 12)
     told = run(folder, "--output", tmp_path / "calm", "--seed", 7)
     assert told.exit_code == 0, told.output
-    files = [(path.name, tuple(path.iterdir())) for path in sorted(folder.iterdir())]
-    submissions = [Submission(name, paths) for name, paths in files]
+    submissions = [
+        Submission(path.name, tuple(path.iterdir()))
+        for path in sorted(folder.iterdir())
+    ]
     sandbox = json.loads((graded / "grading.json").read_text())["sandbox"]
     output = tmp_path / "stormy"
     output.mkdir()
@@ -539,24 +517,11 @@ def test_judges_killed_in_the_middle_cost_nothing(graded: Path, tmp_path: Path) 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is a signal elsewhere")
 def test_ctrl_c_keeps_what_is_graded(tmp_path: Path) -> None:
     folder, output = many(tmp_path / "s", 40), tmp_path / "grades"
-    command = [sys.executable, "-m", "course", "grade", str(folder), "--seed", "7"]
-    process = subprocess.Popen(
-        [*command, "--output", str(output), "--jobs", "2", "--unsafe-no-sandbox"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        try:
-            assert wait_until(lambda: len(points(output)) >= 3, 120)
-            inside = children(process.pid)
-            os.killpg(process.pid, signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
-        finally:
-            process.kill()
+    with grading(folder, output) as process:
+        assert wait_until(lambda: len(points(output)) >= 3, 120)
+        inside = children(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     done = len(points(output))
     assert 3 <= done < 40

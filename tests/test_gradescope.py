@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from processes import unmeasured
+from processes import ROOT, unmeasured
 
 from course.cli.releasing import gradescope
 from course.grading.sandbox import available
 
-ROOT = Path(__file__).parent.parent
 AUTOGRADERS = ROOT / "tests" / "autograders"
 HIDDEN = """
 import pytest
@@ -119,12 +118,20 @@ def test_it_has_what_grades_and_nothing_else(packed: Path) -> None:
 
 
 def test_an_archive_that_is_there_is_left_alone(packed: Path, tmp_path: Path) -> None:
-    (tmp_path / "gradescope.zip").write_bytes(b"mine")
-    output = tmp_path / "gradescope"
+    archive, output = tmp_path / "gradescope.zip", tmp_path / "gradescope"
+    archive.write_bytes(b"mine")
     told = CliRunner().invoke(gradescope, ["--output", str(output)])
-    assert "gradescope.zip is there already: remove it first" in str(told.exception)
-    assert (tmp_path / "gradescope.zip").read_bytes() == b"mine"
+    assert f"{archive} is there already: remove it, or choose" in str(told.exception)
+    assert archive.read_bytes() == b"mine"
     assert not output.exists()
+    # As after an earlier run; one sentence names both.
+    output.mkdir()
+    (output / "mine.txt").write_text("keep")
+    told = CliRunner().invoke(gradescope, ["--output", str(output)])
+    assert str(told.exception) == (
+        f"{output} and {archive} are there already: remove them, or choose another "
+        "--output."
+    )
 
 
 @sandboxed
@@ -161,11 +168,22 @@ def test_what_cannot_be_graded_gets_a_sentence(packed: Path, tmp_path: Path) -> 
     folder = container(packed, tmp_path)
     told = graded(folder)
     assert told["score"] == 0
-    assert "Your work could not be graded. There is nothing to grade" in told["output"]
+    assert told["output"] == (
+        "Your work could not be graded. There is no notebook (.ipynb) or script (.py) "
+        "in what you handed in."
+    )
     (folder / "submission" / "00_start.ipynb").write_text("{")
     told = graded(folder)
     assert told["score"] == 0
     assert "00_start.ipynb is no notebook" in json.dumps(told)
+    # A mistake of the instructor's; what it is stands where only they look.
+    broken = folder / "source" / "hidden_tests" / "test_00_start_hidden.py"
+    broken.write_text("def test_secret(:")
+    told = graded(folder)
+    assert told["output"] == (
+        "Your work could not be graded. The tests cannot be used; please tell your "
+        "instructor."
+    )
 
 
 @pytest.mark.parametrize("python", ["/no/such/python", "false"])

@@ -17,7 +17,7 @@ from processes import running_script, wait_until
 
 from course.exercises import EXERCISES
 from course.exercises.observe import Seen, same
-from course.grading import notebook, session
+from course.grading import heard, notebook, session
 from course.grading.notebook import Cell, UnreadableError, parsed, read
 from course.grading.process import WorkerLateError
 from course.grading.protocol import ProtocolError, pack
@@ -523,32 +523,32 @@ def test_each_exercise_has_a_lesson() -> None:
 def test_a_forged_answer_is_refused(reply: Any) -> None:
     whole = reply | {"request": 1, "call": 0} if isinstance(reply, dict) else reply
     with pytest.raises(session.WorkerGoneError):
-        session._seen(whole, 1, 0)
+        heard.seen_of(whole, 1, 0)
 
 
 def test_an_answer_to_another_call_is_refused() -> None:
     seen = {"how": "returned", "gradients": {}, "changed": {}}
     right = {"request": 1, "call": 0, "seen": seen | {"message": "a\x1b[2Jb" * 999}}
-    read_back = session._seen(right, 1, 0)
+    read_back = heard.seen_of(right, 1, 0)
     assert read_back.gradients["missing"] is None
     assert read_back.message.startswith("a [2Jb")
-    assert len(read_back.message) <= session.LONGEST_TEXT
+    assert len(read_back.message) <= heard.LONGEST_TEXT
     for wrong in ({"request": 2}, {"call": 1}, {"seen": None}):
         with pytest.raises(session.WorkerGoneError):
-            session._seen(right | wrong, 1, 0)
+            heard.seen_of(right | wrong, 1, 0)
 
 
 @pytest.mark.parametrize("reply", [None, {}, {"ready": 1}])
 def test_a_forged_report_is_refused(reply: Any) -> None:
     with pytest.raises(session.WorkerGoneError):
-        session._report(READ, reply)
+        heard.report_of(READ, reply)
 
 
 def test_a_report_is_read_with_care() -> None:
     ready = {"ready": {"functions": [1], "lesson": "01_returns", "notes": "a"}}
-    told = session._report(READ | {"notes": ["first"]}, ready)
+    told = heard.report_of(READ | {"notes": ["first"]}, ready)
     # What is said after the student's code has run does not change the lesson.
-    assert told == session.Report(("",), "", ("first",), {})
+    assert told == heard.Report((), "", ("first",), {}, {})
 
 
 # Processes

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import RETURNS
+from processes import ROOT
 
 from course.exercises import EXERCISES
 from course.grading.judge import judge_all
@@ -22,20 +24,11 @@ from course.grading.submissions import Submission
 
 # One process runs them all, so that each sandbox is started once.
 
-ROOT = Path(__file__).parent.parent
 NAMES = [name for name, each in EXERCISES.items() if each.number.startswith("01.")]
 
 TARGETS = """
 def one_step_targets(rewards, next_values, terminated, gamma):
     return rewards + gamma * next_values * ~terminated
-"""
-RETURNS = """
-def n_step_returns(rewards, bootstrap_value, gamma):
-    R, returns = bootstrap_value, []
-    for reward in reversed(rewards):
-        R = reward + gamma * R
-        returns.insert(0, R)
-    return torch.stack(returns)
 """
 VALUE = """
 def bootstrap_value(last_value, terminated):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -32,8 +33,9 @@ def class_folder(tmp_path: Path) -> Path:
     with zipfile.ZipFile(tmp_path / "download.zip", "w") as download:
         download.writestr("lovelaceada_1_11_01_returns.ipynb", solved)
         download.writestr("hoppergrace_LATE_2_22_01_returns-1.ipynb", shipped)
-        download.writestr("turingalan_3_33_01_returns.py", WRONG)
+        download.writestr("turingalan_3_33_01_returns.py", f"{WRONG}# %%\nexit()\n")
         download.writestr("bordaanita_4_44_01_returns.ipynb", "{")
+        download.writestr("kleinfelix_5_55_essay.pdf", "%PDF")
     return tmp_path
 
 
@@ -41,6 +43,12 @@ def graded(folder: Path) -> dict[str, dict[str, str]]:
     """The rows of `grades.csv`, by submission."""
     with (folder / "grades" / "grades.csv").open(encoding="utf-8-sig") as file:
         return {row["submission"]: row for row in csv.DictReader(file)}
+
+
+def refusals() -> list[str]:
+    """What the guide quotes in its last table."""
+    table = GUIDE.read_text("utf-8").partition("| It says | Do |")[2]
+    return re.findall(r"^\| `(.+?)` \|", table, re.M)
 
 
 @pytest.mark.skipif(not available(), reason="this machine has no sandbox")
@@ -65,12 +73,19 @@ def test_every_command_works(class_folder: Path) -> None:
 
     assert (class_folder / "release" / "lessons" / "01_returns.ipynb").exists()
     rows = graded(class_folder)
-    assert set(rows) == {"lovelaceada", "hoppergrace", "turingalan", "bordaanita"}
+    nothing = {"turingalan", "bordaanita", "kleinfelix"}
+    assert set(rows) == {"lovelaceada", "hoppergrace", *nothing}
     assert rows["lovelaceada"]["percent"] == "100"
     assert float(rows["hoppergrace"]["points"]) == 2  # by hand
     assert rows["hoppergrace"]["overridden"] == "yes"
-    assert float(rows["turingalan"]["points"]) == 0
-    assert float(rows["bordaanita"]["points"]) == 0
+    assert all(float(rows[name]["points"]) == 0 for name in nothing)
+    results = (class_folder / "grades" / "results").glob("*.json")
+    warnings = [json.loads(path.read_bytes())["warnings"] for path in results]
+    said = "\n".join(itertools.chain.from_iterable(warnings))
+    for sentence in ("no notebook: ", "holds no notebook", "raised SystemExit"):
+        [row] = [each for each in refusals() if sentence in each]
+        pattern = re.sub(r"\d+", r"\\d+", re.escape(row)).replace(r"\.\.\.", ".*")
+        assert re.search(rf"^{pattern}$", said, re.M), said
     with (class_folder / "nbgrader" / "grades.csv").open() as file:
         [row] = csv.DictReader(file)
     assert row["student_id"] == "lovelaceada"
@@ -129,9 +144,9 @@ def test_the_workflow_hands_the_result_to_the_reporter(tmp_path: Path) -> None:
 def test_what_it_quotes_is_what_is_said() -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "course").rglob("*.py")]
     said = re.sub(r'"\s+f?"', "", "\n".join(sources))  # pieces of one text, joined
-    table = GUIDE.read_text("utf-8").partition("| It says | Do |")[2]
-    quoted = re.findall(r"^\| `(.+?)` \|", table, re.M)
-    assert len(quoted) == 5
-    # What the dots and the number stand for is different each time.
-    pieces = [piece for each in quoted for piece in re.split(r" ?\.{3} ?| 3 ", each)]
+    quoted = refusals()
+    assert len(quoted) == 6
+    # What these stand for is different each time.
+    changing = r" ?\.{3} ?|\d+|SystemExit:"
+    pieces = [piece for each in quoted for piece in re.split(changing, each)]
     assert [piece for piece in pieces if piece not in said] == []

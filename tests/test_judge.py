@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import psutil
 import pytest
 from answers import HALF, HIDDEN, RAISING, RIGHT, SHORT, STUB, WRONG
-from processes import ROOT, wait_until
+from processes import ROOT, alive, wait_until
 
 from course.exercises.judge import Outcome
 from course.grading.bulk import AUTOGRADERS
@@ -45,6 +46,7 @@ FILES = {
     "strange": {"mine.ipynb": "{", "00_start.py": RIGHT},
     "foreign": {"mine.py": "x = 1"},
     "nothing": {},
+    "colon": {"00_start.py": RIGHT.replace("(rewards):", "(rewards)")},
 }
 
 
@@ -133,7 +135,19 @@ def test_a_hidden_test_tells_nothing(results: dict[str, Result]) -> None:
     [failed, _] = results["short"].exercises
     assert failed.message == "A hidden test of episode_return failed."
     assert failed.hints == ()
-    assert "Secret" not in "".join(map(to_json, results.values()))
+    assert failed.hidden[0].startswith("test_long_episodes: Secret: fifty steps.")
+    for result in results.values():
+        for each in result.exercises:
+            assert "Secret" not in repr(replace(each, hidden=()))
+        assert "Secret" not in repr(replace(result, exercises=()))
+
+
+def test_a_cell_that_cannot_run_is_why_there_is_no_answer(
+    results: dict[str, Result],
+) -> None:
+    for each in results["colon"].exercises:
+        assert each.outcome == "could_not_run"
+        assert "SyntaxError: expected ':': def episode_return(rewards)" in each.message
 
 
 def test_a_public_test_says_what_failed(tmp_path: Path) -> None:
@@ -286,6 +300,16 @@ def test_a_refusal_has_the_points_that_could_be_had(tmp_path: Path) -> None:
             HIDDEN.replace(".episode_return", ".n_step_returns"),
             "calls no exercise of its lesson",
         ),
+        (
+            "test_00_start_6.py",
+            HIDDEN.replace("== 60", "== 61"),
+            "test_long_episodes fails on the published solution: Secret",
+        ),
+        (
+            "test_00_start_7.py",
+            HIDDEN.replace("(student)", "(student, missing)"),
+            "test_long_episodes fails on the published solution",
+        ),
     ],
 )
 def test_tests_that_cannot_be_used(
@@ -363,13 +387,6 @@ def test_a_judge_ends_in_the_middle_of_a_submission(
         process.stdin.close()
         assert process.wait(60) == 0
     assert wait_until(lambda: not any(map(alive, inside)))
-
-
-def alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 # Results as text

@@ -19,7 +19,7 @@ import pytest
 from broken import BROKEN, FULL, NAME, RIGHT, Broken, member, notebook, tarred, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processes import unmeasured
+from processes import ROOT, unmeasured
 
 from course.grading import archives
 from course.grading.archives import extract
@@ -27,7 +27,6 @@ from course.grading.names import MOST_PROBLEMS
 from course.grading.notebook import UnreadableError, content_of, parsed, read
 from course.grading.submissions import find
 
-ROOT = Path(__file__).parent.parent
 LONGEST = 400  # characters of a sentence
 
 
@@ -238,6 +237,49 @@ def test_all_bytes_of_an_archive_count_together(tmp_path: Path) -> None:
     assert extract(path, tmp_path / "tar", 20_000) == []
     [ended] = extract(path, tmp_path / "less tar", 2_000)
     assert ended.endswith("it holds more than 2,000 bytes.")
+
+
+# What makes Python's own reader of tars slow, or never come to an end
+HEADERS = {
+    "sparse 1.0": {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": NAME,
+    },
+    "sparse 0.1": {"GNU.sparse.map": "0,1"},
+    "sparse 0.0": {"GNU.sparse.size": "9"},
+    "many facts": {f"k{number}": "" for number in range(archives.MOST_TAR_FACTS + 1)},
+    "a long number": {"comment": "7" * 50},
+}
+HOLES, FACTS = "it holds a file with holes", "it says too much about its files"
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_a_small_tar_makes_no_endless_work(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "work.tar"
+    with tarfile.open(path, "w", pax_headers=HEADERS[kind]) as archive:
+        # A long name needs a header of its own.
+        archive.addfile(member("é" * 60 + ".py"))
+    refusal = HOLES if kind.startswith("sparse") else FACTS
+    assert extract(path, tmp_path / "out") == [
+        f"work.tar was not read to its end: {refusal}."
+    ]
+
+
+def test_neither_does_an_old_one_with_holes(tmp_path: Path) -> None:
+    path = tmp_path / "work.tar"
+    path.write_bytes(member(type=tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT))
+    assert extract(path, tmp_path / "out") == [
+        f"work.tar was not read to its end: {HOLES}."
+    ]
+
+
+def test_what_git_says_of_an_archive_is_no_harm(tmp_path: Path) -> None:
+    path, facts = tmp_path / "work.tar", {"comment": "7c0ffee" * 5}
+    with tarfile.open(path, "w", pax_headers=facts) as archive:
+        archive.addfile(member("é" * 60 + ".py"))
+    assert extract(path, tmp_path / "out") == []
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["é" * 60 + ".py"]
 
 
 def test_a_dictionary_of_gigabytes_is_not_made_for_xz(

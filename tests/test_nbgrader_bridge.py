@@ -73,14 +73,14 @@ def exported(folder: Path) -> dict[str, tuple[float, float]]:
 
 def test_points_become_scores(folder: Path) -> None:
     everything = [shares("ada", 1, 1, 1, 1), shares("grace", 0.5, 0, 0.75, 1)]
-    assert fill(folder, lambda: iter(everything)) == []
+    assert fill(folder, everything) == []
     by_hand = 0.5 * POINTS[0] + 0.75 * POINTS[2] + POINTS[3]
     assert exported(folder) == {
         "ada": (sum(POINTS), sum(POINTS)),
         "grace": (by_hand, sum(POINTS)),
     }
     # Once more, after grace has mended her work: nothing is counted twice.
-    assert fill(folder, lambda: iter([shares("grace", 1, 1, 1, 0)])) == []
+    assert fill(folder, [shares("grace", 1, 1, 1, 0)]) == []
     assert exported(folder)["grace"][0] == sum(POINTS[:3])
     assert exported(folder)["ada"][0] == sum(POINTS)
 
@@ -90,13 +90,13 @@ def test_what_a_person_has_scored_stays(folder: Path) -> None:
 
     name = f"check-{OURS[0].name}"
     url = f"sqlite:///{folder / 'gradebook.db'}"
-    fill(folder, lambda: iter([shares("ada", 1, 1, 1, 1)]))
+    fill(folder, [shares("ada", 1, 1, 1, 1)])
     with Gradebook(url) as gradebook:
         grade = gradebook.find_grade(name, NAME, NAME, "ada")
         assert not grade.needs_manual_grade
         grade.manual_score = 0.25
         gradebook.db.commit()
-    fill(folder, lambda: iter([shares("ada", 1, 1, 1, 1)]))
+    fill(folder, [shares("ada", 1, 1, 1, 1)])
     assert exported(folder)["ada"][0] == sum(POINTS[1:]) + 0.25
     with Gradebook(url) as gradebook:
         grade = gradebook.find_grade(name, NAME, NAME, "ada")
@@ -107,7 +107,7 @@ def test_what_has_no_place_is_said_once(folder: Path) -> None:
     strange = exercise("no_such_function", 1, 1)
     other = exercise("episode_return", 1, 1, "00_start")
     everything = [result(who, strange, other) for who in ("ada", "grace")]
-    assert fill(folder, lambda: iter(everything)) == [
+    assert fill(folder, everything) == [
         "The gradebook has no graded cell check-no_such_function in the notebook "
         "01_returns of the assignment 01_returns: make it from the course's own "
         "01_returns.ipynb.",
@@ -118,7 +118,7 @@ def test_what_has_no_place_is_said_once(folder: Path) -> None:
 
 
 def test_an_exercise_worth_nothing_gives_nothing(folder: Path) -> None:
-    fill(folder, lambda: iter([result("ada", exercise(OURS[0].name, 0, 0))]))
+    fill(folder, [result("ada", exercise(OURS[0].name, 0, 0))])
     assert exported(folder)["ada"][0] == 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +18,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat import v4
+from processes import ROOT
 
 from course.cli.releasing import release
 from course.grading.release import ReleaseError, verify, without_regions
 from course.grading.release import release as write
 
-ROOT = Path(__file__).parent.parent
 LESSONS = sorted(path.name for path in (ROOT / "lessons").glob("*.ipynb"))
 SECRET = "the secret answer"
 
@@ -79,7 +81,7 @@ def test_there_is_nothing_that_students_must_not_have(everything: Path) -> None:
         "pyproject.toml",
     ]
     for path in everything.rglob("*"):
-        assert path.suffix not in (".pyc", ".draft")
+        assert path.suffix not in (".pyc", ".tmp")
         if path.suffix == ".ipynb":
             assert "SOLUTION" not in path.read_text("utf-8")
 
@@ -331,6 +333,28 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
     (tmp_path / "out" / "mine.txt").unlink()
     write(["00_start"], tmp_path / "out")  # an empty folder is as good as none
+
+
+def test_a_full_disk_is_said_of_the_folder_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = os.strerror(errno.ENOSPC)
+
+    def copies(source: Path, target: Path, **_: Any) -> None:
+        why = str(OSError(errno.ENOSPC, full, str(target / "x")))
+        raise shutil.Error([(str(source / "x"), str(target / "x"), why)])
+
+    def makes(source: Path, target: Path, **_: Any) -> None:
+        raise OSError(errno.ENOSPC, full, str(target))
+
+    output = tmp_path / "out"
+    for fails in (copies, makes):
+        monkeypatch.setattr(shutil, "copytree", fails)
+        with pytest.raises(OSError, match=re.escape(full)) as told:
+            write(["00_start"], output)
+        assert told.value.filename == str(output)
+        assert told.value.strerror == full
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_mistakes_in_the_command(tmp_path: Path) -> None:

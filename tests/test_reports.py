@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import gc
 import io
 import json
@@ -60,7 +61,10 @@ def exercise(
 
 
 def result(
-    submission: str, *exercises: ExerciseResult, warnings: tuple[str, ...] = ()
+    submission: str,
+    *exercises: ExerciseResult,
+    warnings: tuple[str, ...] = (),
+    unreadable: bool = False,
 ) -> Result:
     return Result(
         submission=submission,
@@ -71,6 +75,7 @@ def result(
         max_points=sum(each.max_points for each in exercises),
         warnings=warnings,
         key="",
+        unreadable=unreadable,
     )
 
 
@@ -93,6 +98,14 @@ BOB = result(
 )
 EVE = result("eve", warnings=("eve.ipynb is no notebook.",))
 CLASS = [ADA, BOB, EVE]
+BROKEN = "01_returns.ipynb is no notebook: it is not valid JSON."
+IVO = result(
+    "ivo",
+    exercise(outcome="could_not_run", points=0, message=BROKEN),
+    exercise("advantages", outcome="could_not_run", points=0, message=BROKEN),
+    warnings=(BROKEN,),
+    unreadable=True,
+)
 
 
 def summary_of(*results: Result, overrides: Overrides | None = None) -> Summary:
@@ -179,7 +192,7 @@ def test_what_gradescope_reads() -> None:
     tests = found.pop("tests")
     assert found == {
         "score": 0,
-        "output": "Cell 3 raised NameError.\n"
+        "output": "Cell 3 raised NameError.\n\n"
         "Graded in the sandbox 'bubblewrap' with seed 7.",
         "output_format": "text",
         "visibility": "visible",
@@ -204,6 +217,7 @@ def test_what_gradescope_reads() -> None:
     half = json.loads(gradescope(Graded(ADA)))
     assert [test["status"] for test in half["tests"]] == ["passed", "failed"]
     assert [test["score"] for test in half["tests"]] == [3, 2.5]
+    assert json.loads(gradescope(Graded(ADA)))["output"].startswith("Graded in")
     # Without a test there must be a score of the whole.
     assert json.loads(gradescope(Graded(EVE)))["score"] == 0
 
@@ -265,6 +279,17 @@ def test_what_reads_junit_reads() -> None:
     assert error.get("message") == "eve.ipynb is no notebook."
     [sandbox, *_] = root.iterfind("testsuite/properties/property[@name='sandbox']")
     assert sandbox.get("value") == "bubblewrap"
+
+
+def test_what_could_not_be_read_is_one_error(tmp_path: Path) -> None:
+    overrides = overriding(tmp_path, "ivo,advantages,2,Shown on paper.")
+    [suite] = ElementTree.fromstring(junit([overrides.applied(IVO)]))
+    assert [suite.get(name) for name in ("tests", "errors")] == ["1", "1"]
+    [case] = suite.iterfind("testcase")
+    assert [each.get("message") for each in case.iterfind("error")] == [BROKEN]
+    assert "advantages: Changed by hand from 0 to 2 points: Shown" in str(
+        case.findtext("system-out")
+    )
 
 
 @pytest.mark.parametrize(
@@ -336,6 +361,15 @@ def test_overrides_as_spreadsheets_save_them(tmp_path: Path) -> None:
     assert graded.changes["advantages"].reason == "schön, gut"
 
 
+@pytest.mark.parametrize(("points", "read"), [("2,5", 2.5), ("2.5", 2.5), ("3", 3)])
+def test_decimal_commas_beside_semicolons(
+    points: str, read: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "overrides.csv"
+    path.write_text(f"submission;exercise;points;reason\nada;advantages;{points};why\n")
+    assert load(path).applied(ADA).changes["advantages"].after == read
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -396,6 +430,51 @@ def test_the_class_is_counted() -> None:
     assert row.message == known["forgets_to_reverse"].message
 
 
+def test_what_could_not_be_read_makes_no_exercise_look_hard() -> None:
+    # Of two lessons, one could be read.
+    half = result(
+        "uma",
+        exercise("episode_return", points=0, outcome="could_not_run", message=BROKEN),
+        exercise(),
+        warnings=(BROKEN,),
+        unreadable=True,
+    )
+    summary = summary_of(ADA, IVO, half)
+    assert summary.exercises["n_step_returns"].outcomes == {"passed": 2}
+    assert summary.exercises["advantages"].outcomes == {"wrong": 1}
+    assert "episode_return" not in summary.exercises
+    assert "episode_return" in summary.names  # grades.csv has a column of it
+    assert summary.mean == pytest.approx((91.7 + 0 + 50) / 3)
+    page = Page(class_page(summary, [], ()))
+    tiles = re.sub(r"\s+", " ", page.text)
+    assert "Could not be graded 2" in tiles or "Could not be graded2" in tiles
+    assert tiles.count("⚠ Could not be graded") == 2
+
+
+def test_hidden_tests_are_counted_and_told_to_no_student(tmp_path: Path) -> None:
+    def failing(name: str, *said: str) -> Result:
+        return result(name, exercise(points=1, outcome="wrong", hidden=said))
+
+    secret = "test_a_long_one: 17.25 is not 18.5"
+    results = [
+        failing("ada", secret, f"{secret} again", "test_b"),
+        failing("bob", secret),
+        failing("cem"),
+    ]
+    assert summary_of(*results).hidden_tests() == [
+        ("n_step_returns", "test_a_long_one", 2),
+        ("n_step_returns", "test_b", 1),
+    ]
+    write_all(lambda: iter(results), tmp_path)
+    for name, content in contents(tmp_path).items():
+        text = content.decode()
+        if name.startswith("classroom"):
+            text = base64.b64decode(text).decode()
+        assert "17.25" not in text, name
+        assert ("test_a_long_one" in text) == (name == "report.html"), name
+    assert "Hidden tests" not in class_page(summary_of(*CLASS), [], ())
+
+
 def test_points_beyond_all_points_are_in_the_last_bar(tmp_path: Path) -> None:
     overrides = overriding(tmp_path, "ada,advantages,9,a bonus")
     histogram = summary_of(ADA, overrides=overrides).histogram()
@@ -439,7 +518,9 @@ def test_the_report_says_how_it_was_graded() -> None:
     pages = [Page(class_page(summary_of(each), [], ())) for each in (safe, unsafe)]
     assert ["without a sandbox" in page.text for page in pages] == [False, True]
     assert "Sandbox: bubblewrap. Seed: 7." in pages[0].text
-    assert "in the sandbox bubblewrap" in Page(feedback_page(Graded(safe))).text
+    student = Page(feedback_page(Graded(safe))).text
+    assert "(seed 7)" in student
+    assert "sandbox" not in student
 
 
 # Pages
@@ -462,7 +543,21 @@ def test_a_student_reads_everything() -> None:
     ):
         assert text in page.text
     assert "Well done" in feedback_page(Graded(result("ada", exercise())))
+    assert "of the others" in feedback_page(Graded(ADA))
+    assert "of the others" not in page.text
+    assert page.text.count("Cells are counted from the top, text included.") == 1
+    assert "Cells are counted" not in feedback_page(Graded(EVE))
+
+
+def test_a_student_reads_once_what_could_not_be_read(tmp_path: Path) -> None:
     assert "No exercise could be graded" in feedback_page(Graded(EVE))
+    overrides = overriding(tmp_path, "ivo,advantages,2,Shown on paper.")
+    page = Page(feedback_page(overrides.applied(IVO)))
+    assert "No exercise could be graded" in page.text
+    assert "open your notebook in Jupyter" in page.text
+    assert page.text.count(BROKEN) == 1
+    assert "Shown on paper." in page.text
+    assert {"article", "table"}.isdisjoint(page.tags)
 
 
 def test_a_page_loads_nothing_and_runs_nothing() -> None:
@@ -571,6 +666,7 @@ def spoken(text: str) -> Result:
             case=((text, text),),
             hints=(text,),
             fingerprint=text,
+            hidden=(text,),
         ),
         exercise("advantages", outcome="could_not_run", points=0, message=text),
         warnings=(text,),
@@ -626,15 +722,17 @@ EXERCISE_RESULTS = st.builds(
     case=st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
     hints=st.lists(st.text(), max_size=2).map(tuple),
     fingerprint=st.sampled_from(["", "1f"]),
+    hidden=st.lists(st.text(), max_size=2).map(tuple),
 )
 RESULTS = st.builds(
     result,
     st.text(min_size=1),
     warnings=st.lists(st.text(), max_size=2).map(tuple),
+    unreadable=st.booleans(),
 ).flatmap(
     lambda made: st.lists(
         EXERCISE_RESULTS, max_size=3, unique_by=lambda each: each.name
-    ).map(lambda found: result(made.submission, *found, warnings=made.warnings))
+    ).map(lambda found: dataclasses.replace(made, exercises=tuple(found)))
 )
 
 
@@ -689,16 +787,27 @@ def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
     (pages / "bob.html").write_text("broken")
     before = {path.name: path.stat().st_ino for path in pages.iterdir()}
     changed = result("ada", exercise(points=1, outcome="wrong"))
-    write_all(lambda: iter([changed, BOB]), tmp_path)
+    write_all(lambda: iter([changed, BOB, EVE]), tmp_path)
     after = {path.name: path.stat().st_ino for path in pages.iterdir()}
     assert [name for name in sorted(before) if before[name] != after[name]] == [
         "ada.html",
         "bob.html",
     ]
     assert (pages / "bob.html").read_text("utf-8").startswith("<!DOCTYPE html>")
-    # The page of one that is no longer there stays; the report is of this run.
-    assert "eve" in " ".join(after)
-    assert "eve" not in (tmp_path / "grades.csv").read_text("utf-8-sig")
+
+
+def test_pages_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
+    write_all(lambda: iter(CLASS), tmp_path)
+    others = [tmp_path / "feedback" / "note.txt", tmp_path / "results" / "eve.json"]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("kept")
+    assert any("eve" in name for name in contents(tmp_path / "feedback"))
+    write_all(lambda: iter([ADA, BOB]), tmp_path)
+    left = [name for name in contents(tmp_path) if "eve" in name]
+    assert left == [str(Path("results", "eve.json"))]
+    assert all(path.exists() for path in others)
+    assert (tmp_path / "feedback" / "ada.html").exists()
 
 
 def test_an_empty_class_is_reported(tmp_path: Path) -> None:

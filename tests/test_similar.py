@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from answers import RETURNS as ANSWER
+from processes import ROOT
 
 from course.exercises import EXERCISES
 from course.grading import similar
 from course.grading.notebook import Cell, read
-from course.grading.similar import course_answers, fingerprints
+from course.grading.similar import course_answers, fingerprints, glances
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted([*ROOT.glob("lessons/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
 OWN = {name: each.reference.__name__ for name, each in EXERCISES.items()}
-
-ANSWER = """
-def n_step_returns(rewards, bootstrap_value, gamma):
-    R, returns = bootstrap_value, []
-    for reward in reversed(rewards):
-        R = reward + gamma * R
-        returns.insert(0, R)
-    return torch.stack(returns)
-"""
 
 
 def cells(*sources: str) -> list[Cell]:
@@ -124,6 +117,7 @@ def test_what_everybody_must_write_has_no_fingerprint() -> None:
 def test_no_notebook_of_the_course_leans_on_the_course(path: Path) -> None:
     submission = read(path)
     assert course_answers(submission.cells, OWN) == {}
+    assert glances(submission.cells) == []
     if path.parent.name == "lessons":
         assert fingerprints(submission.cells, EXERCISES) == {}
 
@@ -230,3 +224,82 @@ def test_the_courses_function_may_have_another_name() -> None:
 )
 def test_an_answer_of_ones_own_is_left_in_peace(sources: list[str]) -> None:
     assert course_answers(cells(*sources), OWN) == {}
+
+
+# Looking for them
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("import sys\nall = sys.modules['course.exercises']", "course.exercises"),
+        ("found = EXERCISES['n_step_returns']", "EXERCISES"),
+        ("from course.exercises import EXERCISES as e", "EXERCISES"),
+        ("from course import exercises as e", "course.exercises"),
+        ("import course.exercises as e", "course.exercises"),
+        ("getattr(e, 'EXERCISES')", "EXERCISES"),
+        ("def f(e):\n    return e['n_step_returns'].reference", "reference"),
+        ("g = types.FunctionType(f.__code__, {})", "__code__"),
+        ("text = inspect.getsource(e)", "getsource"),
+        ("from inspect import getsourcefile as where", "getsourcefile"),
+        ("exec(open('/usr/course/returns.py').read())", "course/returns.py"),
+        (
+            "import importlib\nimportlib.import_module('course.returns')",
+            "course.returns",
+        ),
+        ("%matplotlib inline\nexec('import course.exercises')", "course.exercises"),
+    ],
+)
+def test_a_cell_that_looks_at_the_courses_answers_is_named(
+    source: str, word: str
+) -> None:
+    assert glances(cells("x = 1", source, "def (")) == [
+        f"Cell 2 seems to look at the course's own answers ({word})."
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "reference = 3",
+        "plot(x, label='reference')",
+        "print('Of course.', 'the course. Exercises')",
+        "from course import check, returns\nfrom course.returns import advantages",
+        "from course.exercises.networks import tiny_q_network",
+        "'What the course.returns of lesson 01 are.'",
+        "# EXERCISES",
+    ],
+)
+def test_a_cell_that_does_not_is_left_in_peace(source: str) -> None:
+    assert glances(cells(source, ANSWER)) == []
+
+
+# However it is written, it takes no longer than so much
+
+
+def test_the_steps_from_name_to_name_have_an_end() -> None:
+    uses = {"a": {f"=m{number}" for number in range(100)}}
+    names = [f"a.b{number}" for number in range(100)]
+    assert len(similar._behind(names, uses, iter(range(10**5)))) == 10**4
+    assert len(similar._behind(names, uses, iter(range(500)))) == 500
+
+
+def test_all_answers_share_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = ["from course.returns import n_step_returns as t", WRAPPED.format("t")]
+    assert course_answers(cells(*sources), OWN)
+    monkeypatch.setattr(similar, "MOST_STEPS", 0)
+    assert course_answers(cells(*sources), OWN) == {}
+
+
+def test_the_meanings_of_a_line_have_an_end() -> None:
+    asked = []
+
+    class Uses(dict[str, set[str]]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.append(name)
+            return super().get(name, default)
+
+    uses = Uses(z={f"=m{number}" for number in range(50)})
+    found = similar._meanings([f"z.b{number}" for number in range(1000)], uses)
+    assert len(found) == similar.MOST_MEANINGS
+    assert len(asked) == 2  # after fifty meanings of each

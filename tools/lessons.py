@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -23,6 +22,7 @@ from typing import Any
 import click
 import nbformat
 
+from course.files import write_whole
 from course.grading.release import as_text, digest, released
 from tools.lesson_source import ORDER, Cell, LessonError, read
 
@@ -150,14 +150,6 @@ def drifted(path: Path, text: str) -> bool:
     return not path.exists() or path.read_bytes() != text.encode()
 
 
-def write(path: Path, text: str) -> None:
-    """Writes a whole file or none of it."""
-    path.parent.mkdir(exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(text.encode())
-    os.replace(draft, path)
-
-
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--check", is_flag=True, help="Write nothing, list what has drifted.")
@@ -190,7 +182,8 @@ def main(names: Sequence[str], check: bool, force: bool, folder: Path) -> None:
             elif check:
                 complaints.append(f"{where} is not what its source makes: make lessons")
             else:
-                write(path, text)
+                path.parent.mkdir(exist_ok=True)
+                write_whole(path, text.encode())
                 print(f"made {where}")
     expected = {source.stem for source in sources}
     for kind in ("solutions", "lessons"):

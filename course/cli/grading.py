@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -55,11 +58,12 @@ folder_type = click.Path(exists=True, file_okay=False, path_type=Path)
     default=600,
     show_default=True,
     metavar="SECONDS",
-    help="Time limit of one notebook.",
+    help="Time limit of one submission.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
+    metavar="N",
     help="Of the inputs that are drawn.  [default: that of the last run in --output]",
 )
 @json_option
@@ -95,7 +99,7 @@ def grade(
     from course.grading.bulk import AUTOGRADERS, Grading, Settings, holding, seed_in
     from course.grading.judges import StoppedError
     from course.grading.result import to_json
-    from course.grading.sandbox import SandboxMissingError, choose
+    from course.grading.sandbox import SandboxMissingError, choose, readable
     from course.grading.submissions import find
 
     if not AUTOGRADERS.is_dir():
@@ -107,6 +111,12 @@ def grade(
         raise click.UsageError(
             f"--output: {output} lies in a folder that is graded; choose another one."
         )
+    for path in filter(None, (*paths, output, hidden_tests)):
+        if any(path.resolve().is_relative_to(each.resolve()) for each in readable()):
+            raise click.UsageError(
+                f"{path} lies where every submission may read: move it out of the "
+                "folders of the system, of Python and of the course."
+            )
     try:
         sandbox = choose(unsafe_no_sandbox)
     except SandboxMissingError as problem:
@@ -122,8 +132,18 @@ def grade(
         from course.grading.reports.overrides import load
 
         changes = load(overrides)
+    if nbgrader is not None:
+        from course.grading.nbgrader import fill
+
+        fill(nbgrader, ())  # nothing yet; what is wrong with it is said before as well
     try:
         with holding(output) as scratch:
+            for option in _left_out(output, hidden_tests, overrides):
+                click.echo(
+                    f"Warning: the last run in {output} used {option}; this one does "
+                    "not.",
+                    err=True,
+                )
             seed = seed_in(output) if seed is None else seed
             settings = Settings(seed, sandbox, timeout, hidden_tests)
             submissions = find(paths, scratch)
@@ -139,6 +159,21 @@ def grade(
                 click.echo(to_json(result, indent=None), nl=False)
     except StoppedError as problem:
         raise Failure(str(problem)) from problem
+
+
+def _left_out(output: Path, hidden: Path | None, overrides: Path | None) -> list[str]:
+    """What the last run there was given, and this one is not."""
+    options = []
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
+        head = json.loads((output / "grading.json").read_bytes())
+        if hidden is None and head.get("hidden_tests") is True:
+            options.append("hidden tests")
+    with contextlib.suppress(OSError, ValueError, csv.Error):
+        text = (output / "grades.csv").read_text("utf-8-sig")
+        rows = csv.DictReader(text.splitlines())
+        if overrides is None and any(row.get("overridden") == "yes" for row in rows):
+            options.append("overrides")
+    return options
 
 
 def _run(grading: Grading) -> None:
@@ -179,22 +214,23 @@ def _report(
     if nbgrader is not None:
         from course.grading.nbgrader import fill
 
-        notes += fill(nbgrader, final)
+        notes += fill(nbgrader, final())
     return notes
 
 
 def _summary(grading: Grading, final: Iterator[Result]) -> str:
     """A few lines on a run that is over."""
+    from course.grading.reports.overrides import Graded
+    from course.grading.reports.summary import Summary
+
     settings, output = grading.settings, grading.output
-    shares, warned = [], 0
+    summary = Summary()
     for result in final:
-        warned += bool(result.warnings)
-        if result.max_points:
-            shares.append(result.points / result.max_points)
-    mean = f"{100 * sum(shares) / len(shares):.1f} %" if shares else "none has points"
+        summary.add(Graded(result))
+    warned = sum(bool(row.warnings) for row in summary.rows)
     rows = {
         "submissions": f"{grading.done}, of which {grading.fresh} graded now",
-        "mean": mean,
+        "mean": f"{summary.mean:.1f} % of the points, over all submissions",
         "warnings": f"for {warned}",
         "sandbox": settings.sandbox,
         "seed": settings.seed,

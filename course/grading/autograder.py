@@ -9,12 +9,13 @@ memory is short in there.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from course.files import write_whole
 
 HIDDEN = "hidden_tests"
 SECONDS = 240  # for a notebook; Gradescope gives 600 in all unless that is raised
@@ -29,10 +30,7 @@ def grade(autograder: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         text = _graded(autograder, Path(scratch))
-    results = autograder / "results" / "results.json"
-    draft = results.with_suffix(".draft")
-    draft.write_text(text, "utf-8", newline="\n")
-    os.replace(draft, results)
+    write_whole(autograder / "results" / "results.json", text.encode())
 
 
 def _graded(autograder: Path, scratch: Path) -> str:
@@ -50,10 +48,19 @@ def _graded(autograder: Path, scratch: Path) -> str:
     written = scratch / "grades" / "gradescope" / f"{NAME}.json"
     if finished.returncode == 0 and written.exists():
         return written.read_text("utf-8")
-    _, error, why = finished.stderr.rpartition("Error: ")
-    why = " ".join(why.split()) if error else "Please tell your instructor."
-    told = f"Your work could not be graded. {why}"
+    told = f"Your work could not be graded. {_for_students(finished.stderr)}"
     return json.dumps({"score": 0, "output": told, "visibility": "visible"}) + "\n"
+
+
+def _for_students(said: str) -> str:
+    """What they may know of the error that `course grade` has ended with."""
+    lines = [line for line in said.splitlines() if line.startswith("Error: ")]
+    error = lines[-1].removeprefix("Error: ") if lines else ""
+    if error.startswith("There is nothing to grade"):
+        return "There is no notebook (.ipynb) or script (.py) in what you handed in."
+    if error.startswith("The tests cannot be used"):
+        return "The tests cannot be used; please tell your instructor."
+    return "Please tell your instructor."
 
 
 if __name__ == "__main__":

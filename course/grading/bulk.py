@@ -37,7 +37,7 @@ class Settings:
     Attributes:
         seed: Of what the tests draw.
         sandbox: "bubblewrap", "landlock" or "none".
-        total: Time limit of one notebook, in seconds.
+        total: Time limit of one submission, in seconds.
         hidden: The folder of hidden tests, if there are any.
     """
 

@@ -17,11 +17,12 @@ from course.grading.archives import ARCHIVES, ends_in, extract, is_submitted
 from course.grading.downloads import Handed, read_download
 from course.grading.names import cell, safe_name, shown
 from course.grading.notebook import well_formed
-from course.grading.submissions import STUDENT_BYTES, stem, unique_names
+from course.grading.submissions import STUDENT_BYTES, listing, stem, unique_names
 
 TABLE = "collected.csv"
 KINDS = ", ".join(ARCHIVES)
 MOST_REASONS = 3  # why there is nothing
+MOST_NAMES = 5  # of students with work of an earlier download
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Collected:
 
     Attributes:
         origin: "Canvas", "Moodle", "Gradescope", or "folders".
-        students: How many have a folder now.
+        students: How many of this download have a folder now, be it empty.
         files: How many files were copied.
-        notes: A sentence for each thing that was left out.
+        notes: A sentence for each thing that was left out, and on what was left.
     """
 
     origin: str
@@ -44,8 +45,9 @@ class Collected:
 def collect(download: Path, output: Path, scratch: Path) -> Collected:
     """Copies each student's notebooks, scripts and archives into a folder of their own.
 
-    Where a file was handed in again, the latest counts. Beside the folders lies
-    `collected.csv`, which says where each file comes from. Files that are there
+    Where a file was handed in again, the latest counts. Whoever has handed in nothing
+    that can be graded has an empty folder, and so is not forgotten. Beside the folders
+    lies `collected.csv`, which says where each file comes from. Files that are there
     already are replaced, others stay.
 
     Args:
@@ -71,8 +73,10 @@ def collect(download: Path, output: Path, scratch: Path) -> Collected:
             f"{output} lies in {download}, which is only read: give another --output."
         )
     origin, root, handed = read_download(root)
-    handed = _marked(handed)
     folders = _folders(handed)
+    # What has a note by now has no student's name.
+    students = {folders[each.student, each.id] for each in handed if not each.note}
+    handed = _marked(handed)
     rows: list[list[str]] = []
     written: set[str] = set()
     for each in handed:
@@ -87,8 +91,10 @@ def collect(download: Path, output: Path, scratch: Path) -> Collected:
         kinds = f"no notebook (.ipynb), no script (.py), no archive ({KINDS})"
         sentence = f"There is nothing to collect in {download}: {kinds}."
         raise ValueError(" ".join([sentence, *notes[:MOST_REASONS]]))
+    for student in students:
+        (output / student).mkdir(exist_ok=True)
     _write_table(output / TABLE, rows)
-    students = {row[0] for row in rows if row[2]}
+    notes += _left(output, students, written)
     return Collected(origin, len(students), len(written), tuple(notes))
 
 
@@ -109,6 +115,31 @@ def _copied(source: Path, target: Path, written: set[str]) -> str:
     write_whole(target, content)
     written.add(key)
     return ""
+
+
+def _left(output: Path, students: set[str], written: set[str]) -> list[str]:
+    """A sentence on what an earlier download has left in the output, if anything."""
+    old = [
+        folder.name
+        for folder in listing(output)
+        if folder.is_dir()
+        and (
+            folder.name not in students
+            or any(
+                path.is_file() and str(path).casefold() not in written
+                for path in folder.rglob("*")
+            )
+        )
+    ]
+    if not old:
+        return []
+    names = ", ".join(map(shown, old[:MOST_NAMES]))
+    if len(old) > MOST_NAMES:
+        names += f" and {len(old) - MOST_NAMES} more"
+    return [
+        f"{output} also holds work of an earlier download ({names}), which will be "
+        "graded as well: for another lesson, give a new --output."
+    ]
 
 
 def _marked(handed: list[Handed]) -> list[Handed]:

@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -79,7 +80,7 @@ def main() -> None:
             for pipe in pipes:
                 os.close(pipe)
             control.send(b"started")
-            watch(child, control, scratch)
+            watch(child, control, scratch, limits.processes)
             clean(limits.user, scratch)
             control.send(b"clean")
     except ConnectionError:
@@ -97,15 +98,14 @@ def lead_nowhere(*descriptors: int) -> None:
     os.close(nowhere)
 
 
-def read_limits(told: dict[str, object]) -> tuple[Limits, list[Path]]:
+def read_limits(told: dict[str, Any]) -> tuple[Limits, list[Path]]:
     """What the judge says of the sandbox, and which folders are emptied each time."""
     readable = told["readable"]
-    assert isinstance(readable, list | None)
-    assert isinstance(told["scratch"], list)
     limits = Limits(
-        Path(str(told["folder"])),
-        int(str(told["user"])) if told["user"] is not None else None,
-        int(str(told["processes"])),
+        Path(told["folder"]),
+        told["user"],
+        told["processes"],
+        told["others"],
         None if readable is None else tuple(map(Path, readable)),
     )
     return limits, list(map(Path, told["scratch"]))
@@ -143,7 +143,9 @@ def _become_worker(limits: Limits, requests: int, replies: int) -> None:
         os._exit(1)
 
 
-def watch(child: int, control: socket.socket, scratch: list[Path]) -> None:
+def watch(
+    child: int, control: socket.socket, scratch: list[Path], processes: int
+) -> None:
     """Waits until the judge says "over", and ends the worker; or ends it before.
 
     It is ended before if it uses more than it may. What remains of a worker that has
@@ -154,7 +156,7 @@ def watch(child: int, control: socket.socket, scratch: list[Path]) -> None:
         waited = [control.fileno(), ending]
         while control.fileno() in waited:
             ready, _, _ = select.select(waited, [], [], INTERVAL)
-            if ending in ready or (not ready and _too_much(scratch)):
+            if ending in ready or (not ready and _too_much(scratch, processes)):
                 # Its pipes close by this, and so the judge hears of it.
                 kill_all(child)
                 waited = [control.fileno()]
@@ -166,10 +168,14 @@ def watch(child: int, control: socket.socket, scratch: list[Path]) -> None:
     kill_all(child)
 
 
-def _too_much(scratch: list[Path]) -> bool:
-    used = 0
+def _too_much(scratch: list[Path], processes: int) -> bool:
+    used = threads = 0
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error, OSError):
+            # The kernel's own limit may have to allow for many others of the user.
+            threads += process.num_threads()
+            if threads > processes:
+                return True
             # What is shared with us and with others counts by its share.
             used += process.memory_full_info().pss
             used += sum(_nameless(process.pid))

@@ -29,6 +29,9 @@ from course.grading.sandbox import (
 PROCESSES = 64
 """Processes and threads that a worker may have at once."""
 
+NEWCOMERS = 4096
+"""What its user may start meanwhile, where the kernel counts all of a user's."""
+
 START_SECONDS = 120.0  # for importing torch, on a machine that is busy
 END_SECONDS = 20.0  # for ending a worker, and removing what it wrote
 
@@ -50,19 +53,21 @@ class Host:
     def __init__(self, sandbox: str) -> None:
         self.sandbox = sandbox
         self._folder: Path | None = None
-        shown, scratch = (
-            None,
-            list(SCRATCH),
-        )  # folders of bubblewrap's, that end with it
+        # Folders of bubblewrap's, that end with it.
+        shown, scratch = None, list(SCRATCH)
         if sandbox == "landlock":
             self._folder = Path(tempfile.mkdtemp(prefix="course-sandbox-"))
             shown, scratch = list(map(str, readable())), [str(self._folder)]
         user = worker_user()
+        others = 0 if user is not None else _running()
+        if user is None and sandbox == "landlock":
+            others += NEWCOMERS
         limits = {
             "folder": scratch[0],
             "scratch": scratch,
             "user": user,
-            "processes": PROCESSES + (0 if user is not None else _running()),
+            "processes": PROCESSES,
+            "others": others,
             "readable": shown,
         }
         program = [sys.executable, "-P", "-m", "course.grading.host"]

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import psutil
 import pytest
 import torch
 
@@ -58,7 +59,7 @@ def judge_all(
         seed: Of what the tests draw.
         tests: The folder of the tests.
         hidden: A folder with more of them, whose texts are told to nobody.
-        total: Time limit of one notebook, in seconds.
+        total: Time limit of one submission, in seconds.
 
     Raises:
         TestsError: The tests cannot be used.
@@ -99,9 +100,22 @@ def listen(requests: BinaryIO, waiting: queue.Queue[bytes], workers: Workers) ->
     for line in requests:
         waiting.put(line)
     if waiting.unfinished_tasks:
-        workers.close()
+        end_all(workers)
         os._exit(0)
     waiting.put(b"")
+
+
+def end_all(workers: Workers) -> None:
+    """Ends the sandbox, and what is left of one whose host was killed."""
+    workers.close()
+    if workers.sandbox == "none":
+        return  # each worker has a guard, which has to outlive us
+    # What is killed may have started something else meanwhile.
+    while left := psutil.Process().children(recursive=True):
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=0.1)
 
 
 def main() -> None:
@@ -124,7 +138,13 @@ def main() -> None:
             waiting.task_done()
 
     hidden = settings["hidden"]
-    with Workers(settings["sandbox"]) as workers:
+    if settings["sandbox"] != "none":
+        from course.grading.confine import PR_SET_CHILD_SUBREAPER, prctl  # Linux only
+
+        prctl(PR_SET_CHILD_SUBREAPER, 1)  # what a dead host leaves becomes ours
+    with contextlib.ExitStack() as ending:
+        workers = Workers(settings["sandbox"])
+        ending.callback(end_all, workers)
         listening = requests, waiting, workers
         threading.Thread(target=listen, args=listening, daemon=True).start()
         try:

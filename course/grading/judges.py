@@ -61,15 +61,18 @@ class JudgeProcess:
         }
         # Never anything from the working folder (-P): a submission may lie there that
         # is called like a module of ours. A group of its own: Ctrl-C is for us.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "course.grading.judge"],
-            cwd=COURSE.parent,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            **own_group(),
-        )
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "course.grading.judge"],
+                cwd=COURSE.parent,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                **own_group(),
+            )
+        except OSError as error:
+            raise StoppedError(NO_JUDGE) from error
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self._requests, self._replies = self.process.stdin, self.process.stdout
@@ -153,12 +156,12 @@ class Seat:
         Args:
             submission: What was handed in.
             key: Of the result. One that tells of the grader's own failure has none.
-            total: Time limit of one notebook, in seconds.
+            total: Time limit of one submission, in seconds.
 
         Raises:
             StoppedError: The tests cannot be used, or judges do not start.
         """
-        limit = total * max(len(submission.files), 1) + GRACE
+        limit = total + GRACE
         job = {
             "name": submission.name,
             "files": [str(path.absolute()) for path in submission.files],

@@ -7,7 +7,9 @@ that submission's `Student`, whose calls are answered by a worker.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,8 @@ from course.grading.student import Student, lesson_in, lesson_of
 from course.grading.submissions import Submission
 from course.notebook.display import case_rows
 
+# Only in a checkout: what students get has none.
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
 LONGEST = 2_000  # characters of what a failed test says
 
 
@@ -63,13 +67,13 @@ class Tested:
         points: That it is worth.
         failure: What it said when it failed, or None.
         hint: What helps, or "".
-        hidden: Whether nobody may know what it tests.
+        hidden: If no student may know of it, its name; or else "".
     """
 
     points: float
     failure: str | None
     hint: str
-    hidden: bool
+    hidden: str
 
 
 @dataclass
@@ -82,7 +86,7 @@ class Judge:
         workers: The sandbox.
         seed: Of what is drawn.
         hidden: The folder of hidden tests, if there are any.
-        total: Time limit of one notebook, in seconds.
+        total: Time limit of one submission, in seconds.
     """
 
     jobs: Iterable[Job]
@@ -107,6 +111,11 @@ class Judge:
         """In the place of pytest's own loop: the tests of each job's lessons."""
         self._session = session
         if self.problems:
+            return True
+        try:
+            self._try_hidden()
+        except TestsError as problem:
+            self.problems.append(str(problem))
             return True
         self.began = True
         for job in self.jobs:
@@ -139,7 +148,7 @@ class Judge:
                 points_of(item),
                 failure and failure.removeprefix("AssertionError: ")[:LONGEST],
                 "" if hint is None else str(hint.args[0]),
-                self.hidden is not None and item.path.is_relative_to(self.hidden),
+                item.name if self._is_hidden(item) else "",
             )
             self._tested.setdefault(name, []).append(tested)
         return report
@@ -155,17 +164,21 @@ class Judge:
                 "There is neither a notebook (.ipynb) nor a script (.py) in it."
             ]
         exercises: list[ExerciseResult] = []
+        everyone: list[Student] = []
+        end = time.monotonic() + self.total
         with contextlib.ExitStack() as opened:
 
             def student(file: Path) -> Student:
-                one = Student(
-                    file, seed=self.seed, workers=self.workers, total=self.total
-                )
-                return opened.enter_context(one)
+                left = max(end - time.monotonic(), 1.0)
+                one = Student(file, seed=self.seed, workers=self.workers, total=left)
+                everyone.append(opened.enter_context(one))
+                return one
 
             students, problems = students_of(files, student)
             for lesson in sorted(students):
                 one = students[lesson]
+                left = max(end - time.monotonic(), 1.0)
+                one.session.total = one.session.spent + left
                 name = quoted(one.session.path.name)
                 try:
                     notes = one.session.report.notes
@@ -175,13 +188,27 @@ class Judge:
                     warnings.append(str(problem))
                 exercises += self._exercises(lesson, one)
                 one.close()
-        return self._result(job, exercises, warnings + problems, job.key)
+        if time.monotonic() > end:
+            name = job.submission.name
+            warnings.append(
+                f"{name} has used up its {self.total:g} seconds: what comes after that "
+                "was not run."
+            )
+        sessions = [each.session for each in everyone]
+        # Without a key it is not kept: the next run tries again.
+        key = "" if any(each.never_started for each in sessions) else job.key
+        unreadable = not files or any(each.failed for each in sessions)
+        return self._result(job, exercises, warnings + problems, key, unreadable)
 
     def _exercises(self, lesson: str, student: Student) -> Iterator[ExerciseResult]:
         """Runs the tests of one lesson."""
         items = self._items(lesson)
         self._session.config.stash[STUDENTS] = {lesson: student}
         self._tested = {}
+        # Before it has seen a number of a hidden test's, which its message could tell.
+        with contextlib.suppress(SubmissionError):
+            for name in _exercises_of(lesson):
+                student.verdict(name)
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.user_properties.clear()  # it may have been run before
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -196,7 +223,28 @@ class Judge:
             for lesson in sorted(str(each).removeprefix("lesson_") for each in lessons)
             for name in _exercises_of(lesson)
         ]
-        return self._result(job, exercises, [*job.submission.problems, sentence], "")
+        warnings = [*job.submission.problems, sentence]
+        return self._result(job, exercises, warnings, "", unreadable=True)
+
+    def _try_hidden(self) -> None:
+        """Runs hidden tests on the published solutions, before the class meets them.
+
+        Raises:
+            TestsError: One fails, so it is at fault itself.
+        """
+        hidden = filter(self._is_hidden, self._session.items)
+        for lesson in sorted({str(lesson_tested(item)) for item in hidden}):
+            solution = SOLUTIONS / f"{lesson}.ipynb"
+            if not solution.exists():  # a copy of the course without them
+                continue
+            with Student(solution, seed=self.seed, workers=self.workers) as student:
+                results = list(self._exercises(lesson, student))
+            for said in itertools.chain.from_iterable(each.hidden for each in results):
+                name, _, failure = said.splitlines()[0].partition(": ")
+                raise TestsError(f"{name} fails on the published solution: {failure}")
+
+    def _is_hidden(self, item: pytest.Item) -> bool:
+        return self.hidden is not None and item.path.is_relative_to(self.hidden)
 
     def _items(self, lesson: str) -> list[pytest.Item]:
         return [each for each in self._session.items if lesson_tested(each) == lesson]
@@ -212,6 +260,7 @@ class Judge:
         exercises: list[ExerciseResult],
         warnings: Collection[str],
         key: str,
+        unreadable: bool,
     ) -> Result:
         return Result(
             job.submission.name,
@@ -222,6 +271,7 @@ class Judge:
             math.fsum(each.max_points for each in exercises),
             tuple(dict.fromkeys(warnings)),
             key,
+            unreadable,
         )
 
 
@@ -236,7 +286,10 @@ def exercise_result(
         return _nothing(lesson, name, most, str(problem))
     failed = [each for each in tested if each.failure is not None]
     outcome, message = verdict.outcome, "\n".join(verdict.message)
-    if outcome == "not_attempted":  # what `check` says there is for the notebook
+    report = student.session.report
+    if outcome == "not_attempted" and name in report.broken:
+        outcome, message = "could_not_run", report.broken[name]
+    elif outcome == "not_attempted":  # what `check` says there is for the notebook
         message = (
             f"There is no answer to {name} yet. Keep the function's name: an answer is "
             "found by it."
@@ -256,7 +309,8 @@ def exercise_result(
         message,
         tuple(case_rows(verdict)),
         tuple(dict.fromkeys(hints)),
-        student.session.report.fingerprints.get(name, ""),
+        report.fingerprints.get(name, ""),
+        tuple(f"{each.hidden}: {each.failure}" for each in failed if each.hidden),
     )
 
 

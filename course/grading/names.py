@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 
-from course.grading.notebook import well_formed
+from course.grading.notebook import quoted, well_formed
 
 LONGEST_NAME = 100  # characters
 LONGEST_ENDING = 10  # of those characters; a longer one is none
@@ -45,7 +45,7 @@ def safe_name(text: str) -> str:
 
 def shown(text: str) -> str:
     """The text as a sentence can quote it: printable, in one line, not too long."""
-    printable = "".join(c if c.isprintable() else "?" for c in well_formed(text[:500]))
+    printable = quoted(text[:500])
     return printable if len(printable) <= 80 else f"{printable[:79]}…"
 
 

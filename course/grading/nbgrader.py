@@ -7,13 +7,13 @@ place, and `nbgrader export` and the formgrader show the scores.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from course.grading.result import Result
 
 
-def fill(folder: Path, results: Callable[[], Iterator[Result]]) -> list[str]:
+def fill(folder: Path, results: Iterable[Result]) -> list[str]:
     """Writes the points of every exercise into the gradebook of an nbgrader course.
 
     An assignment and its notebook are called like the lesson, a student like the
@@ -24,7 +24,7 @@ def fill(folder: Path, results: Callable[[], Iterator[Result]]) -> list[str]:
 
     Args:
         folder: The one with gradebook.db.
-        results: Gives the results from the beginning, at each call.
+        results: All of a run.
 
     Returns:
         Sentences on what has no place in the gradebook.
@@ -53,7 +53,7 @@ def fill(folder: Path, results: Callable[[], Iterator[Result]]) -> list[str]:
         with warnings.catch_warnings(), Gradebook(url) as gradebook:
             warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own doing
             known = {assignment.name for assignment in gradebook.assignments}
-            for result in results():
+            for result in results:
                 student = result.submission
                 for exercise in result.exercises:
                     lesson, cell = exercise.lesson, f"check-{exercise.name}"

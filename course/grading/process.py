@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from course.grading.hosting import Host, HostGoneError
@@ -138,12 +137,7 @@ class WorkerProcess:
     def __enter__(self) -> WorkerProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -164,12 +158,14 @@ class Workers:
         self.sandbox = sandbox
         self._host: Host | None = None
         self._last: WorkerProcess | None = None
+        self._closed = False
 
     def start(self) -> WorkerProcess:
         """A new worker; in a sandbox it ends the one before, if that still runs.
 
         Raises:
-            HostGoneError: The sandbox does not start; the sentence says why.
+            HostGoneError: The sandbox does not start, or has been closed; the sentence
+                says why.
         """
         if self.sandbox == "none":
             return plain_worker()
@@ -178,12 +174,16 @@ class Workers:
         try:
             self._last = self._hosted()
         except HostGoneError:  # a worker may have left it in a state that ended it
-            self.close()
+            self._end()
             self._last = self._hosted()
         return self._last
 
     def close(self) -> None:
-        """Ends the sandbox, with whatever runs in it."""
+        """Ends the sandbox for good, with whatever runs in it; from any thread."""
+        self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         if self._last is not None:
             self._last.close()
         if self._host is not None:
@@ -191,11 +191,15 @@ class Workers:
         self._host = self._last = None
 
     def _hosted(self) -> WorkerProcess:
-        if self._host is None:
-            self._host = Host(self.sandbox)
-        requests, replies = self._host.start()
+        host = self._host
+        if host is None and not self._closed:
+            host = self._host = Host(self.sandbox)
+        if host is None or self._closed:  # maybe while it started
+            self._end()
+            raise HostGoneError("The sandbox has been closed.")
+        requests, replies = host.start()
         # With the worker all that it has started ends, and so do its pipes.
-        return WorkerProcess(requests, replies, lambda: False, self._host.end)
+        return WorkerProcess(requests, replies, lambda: False, host.end)
 
     def __enter__(self) -> Workers:
         return self

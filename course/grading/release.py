@@ -8,6 +8,7 @@ course's own lessons with the same functions.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 TEMPLATES = Path(__file__).parent / "templates"
 COURSE_FILES = ("constraints.txt", "LICENSE", "pyproject.toml")
 """What pip needs to install the course, besides its README and the package."""
-NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.draft")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*", "*.tmp")
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 DELIMITER = re.compile(r"\s*### (BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)\s*")
@@ -41,6 +42,7 @@ LIKE_ONE = re.compile(
     "|(?i:# *(begin|end)[ _-]+(solution|hidden[ _-]test|mark[ _-]scheme))"
 )
 ANSWER = "*Write your answer here.*"
+DRAFT = ".course-draft-"
 
 
 class ReleaseError(ValueError):
@@ -186,6 +188,7 @@ def release(chosen: Sequence[str], output: Path, root: Path = ROOT) -> list[str]
     Raises:
         ReleaseError: A notebook cannot be given away as it is.
         ValueError: There is no such lesson, or two notebooks have one name.
+        OSError: The folder cannot be written.
     """
     lessons = {path.stem: path for path in _found(root, "solutions/[0-9][0-9]_*.ipynb")}
     notebooks: dict[str, Path] = {}
@@ -225,12 +228,11 @@ def gradescope(output: Path, hidden: Path | None = None, root: Path = ROOT) -> P
 
     Raises:
         ValueError: One of the two is there already.
+        OSError: They cannot be written.
     """
     archive = output.with_name(f"{output.name}.zip")
-    if archive.exists():
-        raise ValueError(f"{archive} is there already: remove it first.")
     tests = Path("tests", "autograders")
-    with whole_folder(output) as draft:
+    with whole_folder(output, archive) as draft:
         copy_course(draft, root)
         shutil.copytree(root / tests, draft / tests, ignore=NOT_COPIED)
         if hidden is not None:
@@ -280,24 +282,44 @@ def write_template(name: str, path: Path, **values: str) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(output: Path) -> Iterator[Path]:
+def whole_folder(output: Path, *others: Path) -> Iterator[Path]:
     """A folder to write in, that becomes `output` if all goes well.
+
+    Args:
+        output: It must not hold anything yet.
+        others: Must not be there either.
 
     Raises:
         ValueError: There is something already.
+        OSError: A file cannot be written; its name is the one that was asked for.
     """
+    there = [each for each in others if each.exists()]
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        there.insert(0, output)
+    if there:
+        verb, them = ("is", "it") if len(there) == 1 else ("are", "them")
         raise ValueError(
-            f"{output} is there already: remove it, or choose another --output."
+            f"{' and '.join(map(str, there))} {verb} there already: remove {them}, or "
+            "choose another --output."
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
-        draft = Path(scratch, output.name)
-        draft.mkdir()
-        yield draft
-        if output.exists():
-            output.rmdir()  # empty; Windows replaces no folder
-        draft.rename(output)
+    try:
+        with tempfile.TemporaryDirectory(prefix=DRAFT, dir=output.parent) as scratch:
+            draft = Path(scratch, output.name)
+            draft.mkdir()
+            yield draft
+            if output.exists():
+                output.rmdir()  # empty; Windows replaces no folder
+            draft.rename(output)
+    except shutil.Error as error:  # of many files; the first will do
+        [(source, _, why), *_] = error.args[0]
+        reason = re.sub(r"^\[\w+ \d+\] |: '.*", "", why)  # the system's words alone
+        place = output if DRAFT in why else source
+        raise OSError(errno.EIO, reason, str(place)) from error
+    except OSError as error:
+        if DRAFT not in str(error.filename):
+            raise
+        raise OSError(error.errno, error.strerror, str(output)) from error
 
 
 def _found(root: Path, pattern: str) -> list[Path]:

@@ -35,6 +35,7 @@ class ExerciseResult:
         case: The call that went wrong, as label and value.
         hints: Of the public tests that failed.
         fingerprint: The same for answers that differ in names only; "" if too short.
+        hidden: For the teacher alone: which hidden tests failed, and what they said.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ExerciseResult:
     case: tuple[tuple[str, str], ...] = ()
     hints: tuple[str, ...] = ()
     fingerprint: str = ""
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Result:
         max_points: Of all exercises together.
         warnings: What the student and the teacher should know besides.
         key: A hash of all that the result depends on; "" if it is to be graded anew.
+        unreadable: Whether something could not be read or run at all.
     """
 
     submission: str
@@ -72,6 +75,7 @@ class Result:
     max_points: float
     warnings: tuple[str, ...]
     key: str
+    unreadable: bool = False
 
 
 def to_json(result: Result, indent: int | None = 1) -> str:
@@ -94,8 +98,8 @@ def from_json(text: str | bytes) -> Result:
         for each in (result.submission, result.sandbox, result.key):
             _text(each)
         _points(result)
-        if type(result.seed) is not int:
-            raise TypeError(f"the seed is {result.seed!r}")
+        if type(result.seed) is not int or type(result.unreadable) is not bool:
+            raise TypeError(f"{result.seed!r}, {result.unreadable!r}")
     except KeyError as error:
         raise ValueError(f"This is no result of a grading: no {error}.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -107,7 +111,7 @@ def _exercise(found: dict[str, Any]) -> ExerciseResult:
     case = tuple((_text(label), _text(value)) for label, value in found.pop("case"))
     lists: Mapping[str, Any] = {
         name: tuple(map(_text, _list(found.pop(name))))
-        for name in ("misconceptions", "hints")
+        for name in ("misconceptions", "hints", "hidden")
     }
     result = ExerciseResult(**found, **lists, case=case)
     for each in (result.name, result.lesson, result.message, result.fingerprint):

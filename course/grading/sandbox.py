@@ -9,13 +9,20 @@ confines itself further (`confine.py`).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import platform
+import secrets
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+
+import psutil
+
+from course.grading.seccomp import ARCHITECTURES
 
 COURSE = Path(__file__).parent.parent
 SANDBOXES = ("bubblewrap", "landlock")
@@ -25,15 +32,21 @@ SCRATCH = ("/sandbox", "/dev/shm")
 """What a worker may write to inside of bubblewrap; its folder is the first."""
 
 # What a program needs of the system: libraries, their list, fonts; the time zone and
-# the kind of processor besides.
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+# the kind of processor besides. Not all of /usr: other people's submissions may lie in
+# /usr/local/share (nbgrader's exchange).
+LIBRARIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+SYSTEM = (
+    *(f"{above}/{name}" for above in ("", "/usr") for name in LIBRARIES),
+    *("/usr/libexec", "/usr/local/bin", "/usr/local/lib", "/usr/local/lib64"),
+    *("/usr/share/fonts", "/usr/share/fontconfig", "/usr/share/zoneinfo"),
+)
 SETTINGS = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "fonts")
 # What root's host needs to start its workers, look at them, end them, and clean up.
 HOST_RIGHTS = (
     *("SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN", "FOWNER", "SYS_PTRACE"),
     *("DAC_OVERRIDE", "DAC_READ_SEARCH"),
 )
-FIRST_USER, USERS = 61_184, 4_000  # of those that systemd, too, takes for such uses
+USERS = range(61_184, 65_184)  # systemd, too, takes these for such uses
 
 
 class SandboxMissingError(Exception):
@@ -55,14 +68,20 @@ def choose(unsafe: bool = False) -> str:
     raise SandboxMissingError(
         "Submissions are other people's programs, and this machine has no sandbox to "
         "run them in: bubblewrap is missing or not permitted here (on Debian and "
-        "Ubuntu: apt install bubblewrap), and the kernel offers no Landlock. Grade on "
-        "a Linux machine that has one of them. If you trust every submission, "
+        "Ubuntu: apt install bubblewrap), and the kernel offers no Landlock (Linux 6.2 "
+        "or newer has it). Grade on a Linux machine that has one of them, with an "
+        "x86_64 or aarch64 processor. If you trust every submission, "
         "--unsafe-no-sandbox runs them as you, with all that you may read and change."
     )
 
 
 def available() -> list[str]:
-    """Those of `SANDBOXES` that work here, the best first."""
+    """Those of `SANDBOXES` that work here, the best first.
+
+    There are none for a processor whose system calls nobody has written down.
+    """
+    if platform.machine() not in ARCHITECTURES:
+        return []
     works = {"bubblewrap": _bubblewrap_works, "landlock": _landlock_works}
     return [name for name in SANDBOXES if works[name]()]
 
@@ -108,6 +127,7 @@ def readable() -> list[Path]:
     """
     python = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
     python |= {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    python -= {"/usr", "/usr/local"}  # what is Python's in these is in `SYSTEM`
     paths = [Path(each) for each in (*SYSTEM, *sorted(python))]
     paths += [Path("/etc", each) for each in (*SETTINGS, "localtime")]
     paths += [Path("/proc/cpuinfo"), Path("/sys/devices/system/cpu")]
@@ -119,7 +139,14 @@ def worker_user() -> int | None:
 
     A different one for each judge, for the limit of processes is counted by user.
     """
-    return FIRST_USER + os.getpid() % USERS if os.geteuid() == 0 else None
+    if os.geteuid() != 0:
+        return None
+    taken: set[int] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            taken.update(process.uids())
+    # By chance, for a judge's worker need not run yet; not by a seed that all share.
+    return secrets.choice([each for each in USERS if each not in taken])
 
 
 def empty(folder: Path) -> None:
@@ -128,16 +155,14 @@ def empty(folder: Path) -> None:
     Raises:
         OSError: Something cannot be removed.
     """
-    shut: list[list[str]] = [[], ["chmod", "-R", "u+rwx", "--", str(folder)]]
-    for opening in shut:
-        if not any(os.scandir(folder)):
+    # `find` gets into trees that are deeper than Python's stack, and takes any number
+    # of names.
+    delete = ["find", str(folder), "-mindepth", "1", "-delete"]
+    for line in (delete, ["chmod", "-R", "u+rwx", "--", str(folder)], delete):
+        if not os.listdir(folder):
             return
-        # `find` gets into trees that are deeper than Python's stack, and takes any
-        # number of names.
-        for line in (opening, ["find", str(folder), "-mindepth", "1", "-delete"]):
-            if line:
-                subprocess.run(line, stderr=subprocess.DEVNULL)
-    if any(os.scandir(folder)):
+        subprocess.run(line, stderr=subprocess.DEVNULL)
+    if os.listdir(folder):
         raise OSError(f"{folder} cannot be emptied.")
 
 

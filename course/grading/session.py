@@ -7,18 +7,15 @@ again, without that cell, and goes on.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from course.exercises.observe import SECONDS, Seen, as_plain
+from course.grading.heard import Report, report_of, seen_of, text_of
 from course.grading.notebook import UnreadableError, content_of, quoted
 from course.grading.process import (
     WorkerGoneError,
@@ -40,7 +37,7 @@ TOTAL_SECONDS = 600.0
 PART = 4 * 2**20  # bytes of a submission that are sent at once
 GRACE = 2.0  # seconds between the worker's own limit and its end by force
 MOST_DEADLY_CELLS = 4
-LONGEST_TEXT = 500  # characters of a message from a worker
+MOST_STARTS = 2
 
 ENDED = "the call ended the whole process"
 
@@ -49,22 +46,8 @@ class SubmissionError(Exception):
     """The submission as a whole cannot be graded; the sentence says why."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a worker said after running the cells.
-
-    Attributes:
-        functions: Names of the exercises that have an answer.
-        lesson: What the notebook says it belongs to, or "".
-        notes: On cells that failed or were skipped, double definitions, and answers
-            that lean on the course's own.
-        fingerprints: By exercise, the same for answers that differ in names only.
-    """
-
-    functions: tuple[str, ...]
-    lesson: str
-    notes: tuple[str, ...]
-    fingerprints: Mapping[str, str]
+class StartError(SubmissionError):
+    """It did not come to the first cell: the machine may be to blame for that."""
 
 
 class Session:
@@ -75,6 +58,9 @@ class Session:
         seconds: Time limit of the calls that are asked for together.
         workers: The sandbox; without it, plain processes.
         total: Time limit of everything together, in seconds.
+
+    Attributes:
+        spent: How much of that is over.
     """
 
     def __init__(
@@ -93,7 +79,8 @@ class Session:
         self._problem: SubmissionError | None = None
         self._skip: list[int] = []
         self._requests = 0
-        self._spent = 0.0
+        self._starts = 0
+        self.spent = 0.0
 
     def seen(self, name: str, calls: Sequence[Mapping[str, Any]]) -> list[Seen]:
         """What the student's function shows, call by call.
@@ -110,7 +97,7 @@ class Session:
         results: list[Seen] = []
         deaths = 0
         while len(results) < len(plain):
-            if self._spent > self.total:
+            if self.spent > self.total:
                 break
             worker = self._started()
             with self._timed():
@@ -140,6 +127,16 @@ class Session:
         assert self._report is not None
         return self._report
 
+    @property
+    def never_started(self) -> bool:
+        """Whether it could not be run for a reason that may not be the student's."""
+        return isinstance(self._problem, StartError)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it cannot be read or run at all."""
+        return self._problem is not None
+
     def close(self) -> None:
         """Ends the worker; another is started if something is asked again."""
         if self._worker is not None:
@@ -155,7 +152,7 @@ class Session:
         worker.ask(request | {"seconds": self.seconds})
         for call in range(len(calls)):
             reply = worker.reply(end - time.monotonic())
-            yield _seen(reply, self._requests, call)
+            yield seen_of(reply, self._requests, call)
 
     def _started(self) -> WorkerProcess:
         """The worker, after it has run the cells."""
@@ -195,7 +192,7 @@ class Session:
         """
         cell: int | None = None
         name = quoted(self.path.name)
-        end = time.monotonic() + self.total - self._spent
+        end = time.monotonic() + self.total - self.spent
         limit = START_SECONDS
         # The worker sees no folder of ours, and no name that it may stumble over.
         whole = np.frombuffer(content, np.uint8)
@@ -209,11 +206,11 @@ class Session:
             # Said before any line of the student's has run: this is to be believed.
             read = worker.reply(min(end - time.monotonic(), limit))
             if isinstance(read, dict) and "unreadable" in read:
-                raise SubmissionError(_text(read["unreadable"]))
+                raise SubmissionError(text_of(read["unreadable"]))
             while True:
                 reply = worker.reply(min(end - time.monotonic(), limit))
                 if not isinstance(reply, dict) or type(reply.get("cell")) is not int:
-                    return _report(read, reply)
+                    return report_of(read, reply)
                 cell, limit = reply["cell"], CELL_SECONDS + GRACE
                 if time.monotonic() > end:  # so many messages come from no cells
                     raise WorkerLateError("The worker is late.")
@@ -223,13 +220,17 @@ class Session:
             if cell is None or time.monotonic() > end:
                 where = f"in its cell {cell}" if cell is not None else "when starting"
                 after = START_SECONDS if time.monotonic() < end else self.total
-                raise SubmissionError(
+                kind = StartError if cell is None else SubmissionError
+                raise kind(
                     f"{name} could not be run: it was still busy {where} after "
                     f"{after:g} seconds."
                 ) from error
         except WorkerGoneError as error:
             if cell is None:
-                raise SubmissionError(
+                self._starts += 1
+                if self._starts < MOST_STARTS:
+                    return None
+                raise StartError(
                     f"{name} could not be run: the process ends when it starts."
                 ) from error
         if len(self._skip) == MOST_DEADLY_CELLS:
@@ -247,80 +248,10 @@ class Session:
         try:
             yield
         finally:
-            self._spent += time.monotonic() - begun
+            self.spent += time.monotonic() - begun
 
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _report(read: Any, reply: Any) -> Report:
-    """Reads what a worker says of the cells; it may say anything.
-
-    Args:
-        read: What it said before it ran them.
-        reply: What it said after that.
-
-    Raises:
-        WorkerGoneError: It is no report.
-    """
-    told = reply.get("ready") if isinstance(reply, dict) else None
-    if not isinstance(told, dict) or not isinstance(read, dict):
-        raise WorkerGoneError("The worker sent no report.")
-    return Report(
-        tuple(_texts(told.get("functions"))),
-        _text(read.get("lesson")),
-        tuple(_texts(read.get("notes")) + _texts(told.get("notes"))),
-        dict(read.get("fingerprints") or {}),
-    )
-
-
-def _seen(reply: Any, request: int, call: int) -> Seen:
-    """Reads what a worker says of one call; it may say anything.
-
-    Raises:
-        WorkerGoneError: It is no answer to this call.
-    """
-    told = reply.get("seen") if isinstance(reply, dict) else None
-    # Arrays, too, may arrive anywhere, and those compare to no single answer.
-    if (
-        not isinstance(told, dict)
-        or type(reply.get("request")) is not int
-        or type(reply.get("call")) is not int
-        or type(told.get("how")) is not str
-        or (reply["request"], reply["call"]) != (request, call)
-        or told["how"] not in ("returned", "not_attempted", "raised", "too_slow")
-        or not isinstance(told.get("gradients"), dict)
-        or not isinstance(told.get("changed"), dict)
-    ):
-        raise WorkerGoneError("The worker sent no answer.")
-    gradients: dict[str, Any] = defaultdict(lambda: None, told["gradients"])
-    return Seen(
-        told["how"],
-        told.get("value"),
-        gradients,
-        told["changed"],
-        _text(told.get("message")),
-        _text(told.get("line")),
-    )
-
-
-def _texts(values: Any) -> list[str]:
-    return [_text(value) for value in values] if isinstance(values, list) else []
-
-
-def _text(value: Any) -> str:
-    """A text that may be printed: no control characters, and not too long."""
-    if not isinstance(value, str):
-        return ""
-    # Addresses in memory are different each time; a grade is to be the same.
-    value = re.sub(r"\b0x[0-9a-f]{6,}", "0x...", value[: 10 * LONGEST_TEXT])
-    kept = "".join(each if each.isprintable() else " " for each in value)
-    return kept[:LONGEST_TEXT].strip()

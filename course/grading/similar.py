@@ -25,10 +25,18 @@ there is a loop, or steps in an order of one's own (`n_step_returns`: 37).
 
 # Characters of all cells, each as often as there are magics to be looked for in its
 # cell: no handwriting is that long, and this must not take long.
-LONGEST = 1_000_000
+LONGEST = 300_000
 MAGIC = re.compile(r"[!%?]|^\s*[,;/]", re.MULTILINE)
 MOST_MEANINGS = 100  # of one name
+MOST_STEPS = 200_000  # from name to name, for all answers; ours take a few hundred
 DIGITS = 16
+# By these the course's own answers can be taken without their names.
+WAYS = frozenset(
+    ["EXERCISES", "__code__", "getsource", "getsourcefile", "getsourcelines"]
+)
+# A module of the course's as a text, which `import_module` or `open` may take.
+PLACE = re.compile(r"\bcourse[./\\]+(exercises|\w+\.py|\w+$)")
+LONGEST_PLACE = 10_000  # characters
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef
 # How the lines are written down, not what they do.
 LEFT_OUT = frozenset(
@@ -61,7 +69,8 @@ def fingerprints(cells: Iterable[Cell], names: Collection[str]) -> dict[str, str
     for name, definition in last.items():
         try:
             bound = {each for node in ast.walk(definition) for each in _binds(node)}
-            parts = list(_parts(definition, bound, {}))
+            parts: list[str] = []
+            _write(definition, bound, {}, parts)
         except RecursionError:
             continue
         if parts.count("(") >= SMALLEST:
@@ -101,15 +110,57 @@ def course_answers(cells: Iterable[Cell], own: Mapping[str, str]) -> dict[str, s
                 if isinstance(target, ast.Name):
                     uses[target.id] = means
                     places[target.id] = cell.number
+    steps = iter(range(MOST_STEPS))
     return {
         name: f"{name} uses the course's own {function} (cell {places[name]})."
         for name, function in own.items()
-        if name in places and _is_ours(_behind(uses[name], uses), function)
+        if name in places and _is_ours(_behind(uses[name], uses, steps), function)
     }
 
 
-def _lines(cells: Iterable[Cell]) -> Iterator[tuple[Cell, ast.stmt]]:
-    """Each line at the top of a cell, or in an `if`, `try` or `with` there."""
+def glances(cells: Iterable[Cell]) -> list[str]:
+    """Which cells seem to look for the course's answers without naming any.
+
+    That shows in no answer's text. It is worth a look, and no more: a word such as
+    `__code__` has other uses.
+
+    Args:
+        cells: What was handed in; a cell that is no Python is passed over.
+
+    Returns:
+        A sentence for each of these cells.
+    """
+    found = {}
+    for cell, tree in _trees(cells):
+        words = {word for node in ast.walk(tree) for word in _telling(node)}
+        if words:
+            found[cell.number] = min(words)
+    return [
+        f"Cell {number} seems to look at the course's own answers ({word})."
+        for number, word in found.items()
+    ]
+
+
+def _telling(node: ast.AST) -> Iterator[str]:
+    """What in this node leads to the course's answers."""
+    if isinstance(node, ast.Attribute) and node.attr in {*WAYS, "reference"}:
+        yield node.attr
+    elif isinstance(node, ast.Name) and node.id in WAYS:
+        yield node.id
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        # Lessons import from its modules what is no answer.
+        names = [what for _, what in _imported(node)]
+        names += [alias.name for alias in node.names]
+        yield from {"course.exercises", *WAYS}.intersection(names)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if node.value in WAYS:
+            yield node.value
+        elif place := PLACE.search(node.value[:LONGEST_PLACE]):
+            yield place[0]
+
+
+def _trees(cells: Iterable[Cell]) -> Iterator[tuple[Cell, ast.Module]]:
+    """Each cell that has something to run, up to some length of all of them."""
     left = LONGEST
     for cell in cells:
         left -= len(cell.source) * (1 + len(MAGIC.findall(cell.source)))
@@ -119,7 +170,14 @@ def _lines(cells: Iterable[Cell]) -> Iterator[tuple[Cell, ast.stmt]]:
             tree = parsed(cell)
         except SyntaxError:
             continue
-        waiting: list[ast.AST] = [tree] if tree is not None else []
+        if tree is not None:
+            yield cell, tree
+
+
+def _lines(cells: Iterable[Cell]) -> Iterator[tuple[Cell, ast.stmt]]:
+    """Each line at the top of a cell, or in an `if`, `try` or `with` there."""
+    for cell, tree in _trees(cells):
+        waiting: list[ast.AST] = [tree]
         while waiting:
             node = waiting.pop()
             if isinstance(node, ast.stmt):
@@ -185,7 +243,9 @@ def _meanings(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:
     They may be given another meaning below.
     """
     found: set[str] = set()
-    for name in names:
+    for name in sorted(names):
+        if len(found) >= MOST_MEANINGS:
+            break
         top, dot, rest = name.partition(".")
         means = uses.get(top, set())
         if len(means) > MOST_MEANINGS:  # an import has few
@@ -195,8 +255,16 @@ def _meanings(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:
     return set(sorted(found)[:MOST_MEANINGS])
 
 
-def _behind(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:
-    """The dotted names that these come to, through all that they use."""
+def _behind(
+    names: Iterable[str], uses: Mapping[str, set[str]], steps: Iterator[int]
+) -> set[str]:
+    """The dotted names that these come to, through all that they use.
+
+    Args:
+        names: To begin with.
+        uses: By a name of the notebook's, what stands behind it.
+        steps: One is taken for each name that is looked at, until there is none.
+    """
     found: set[str] = set()
     seen: set[str] = set()
     waiting = list(names)
@@ -206,7 +274,7 @@ def _behind(names: Iterable[str], uses: Mapping[str, set[str]]) -> set[str]:
             found.add(name[1:])
             continue
         top, dot, rest = name.partition(".")
-        for each in uses.get(top, ()):
+        for each, _ in zip(uses.get(top, ()), steps, strict=False):
             # Only a module has parts that are worth a name.
             whole = f"{each}{dot}{rest}" if each.startswith("=") else each
             if whole not in seen:
@@ -237,38 +305,40 @@ def _binds(node: ast.AST) -> Iterator[str]:
         yield node.name
 
 
-def _parts(value: Any, bound: Collection[str], order: dict[str, int]) -> Iterator[str]:
+def _write(
+    value: Any, bound: Collection[str], order: dict[str, int], parts: list[str]
+) -> None:
     """The tree from left to right: a bracket for each node, its kind, its fields.
 
     Args:
         value: A node, a list of nodes, or a constant.
         bound: The names that the function binds.
         order: Gets the number of each of these.
+        parts: What is written goes to its end.
     """
     if isinstance(value, list):
         for each in value:
-            yield from _parts(each, bound, order)
+            _write(each, bound, order, parts)
     elif isinstance(value, ast.AnnAssign):
         if value.value is not None:  # as without the annotation
             assigned = ast.Assign([value.target], value.value)
-            yield from _parts(assigned, bound, order)
+            _write(assigned, bound, order, parts)
     elif isinstance(value, ast.AST):
         if _is_text(value):
             return
-        yield "("
-        yield type(value).__name__
+        parts += ["(", type(value).__name__]
         for field, content in ast.iter_fields(value):
             if field in LEFT_OUT or content is None or content == []:
                 continue
-            yield field
+            parts.append(field)
             named = isinstance(content, str) and not isinstance(value, ast.keyword)
             if named and field in ("id", "arg", "name", "asname") and content in bound:
-                yield str(order.setdefault(content, len(order)))
+                parts.append(str(order.setdefault(content, len(order))))
             else:
-                yield from _parts(content, bound, order)
-        yield ")"
+                _write(content, bound, order, parts)
+        parts.append(")")
     else:
-        yield repr(value)
+        parts.append(repr(value))
 
 
 def _is_text(node: ast.AST) -> bool:

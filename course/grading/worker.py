@@ -16,6 +16,7 @@ import itertools
 import os
 import queue
 import random
+import re
 import sys
 import threading
 import time
@@ -39,10 +40,11 @@ from course.grading.notebook import (
     well_formed,
 )
 from course.grading.protocol import ProtocolError, receive, send
-from course.grading.similar import course_answers, fingerprints
+from course.grading.similar import course_answers, fingerprints, glances
 
 MOST_NOTES = 20
 LONGEST_NOTE = 500  # characters
+DEFINED = re.compile(r"^\s*def +(\w+)", re.MULTILINE)
 
 
 def not_now(*_: Any, **__: Any) -> bool:
@@ -91,7 +93,10 @@ def at_first_sight(submission: Submission) -> dict[str, Any]:
     return {
         "lesson": well_formed(submission.lesson[:LONGEST_NOTE]),
         "fingerprints": fingerprints(submission.cells, EXERCISES),
-        "notes": list(course_answers(submission.cells, own).values()),
+        "notes": [
+            *course_answers(submission.cells, own).values(),
+            *glances(submission.cells),
+        ],
     }
 
 
@@ -116,6 +121,7 @@ def run_cells(
     """
     kernel = Kernel(EXERCISES)
     notes: list[str] = []
+    broken: dict[str, str] = {}
     again: list[Cell] = []
     for cell in itertools.chain(submission.cells, again):
         if cell.number in skip:
@@ -125,7 +131,12 @@ def run_cells(
         send(replies, {"cell": cell.number})
 
         def run(function: Any, arguments: Any, cell: Cell = cell) -> Seen:
-            kernel.run(cell)
+            try:
+                kernel.run(cell)
+            except SyntaxError as error:  # it has no traceback that could show the line
+                if isinstance(error.text, str) and isinstance(error.msg, str):
+                    error.msg += f": {error.text.strip()}"
+                raise
             return Seen()
 
         seen = observed(run, None, {}, seconds)
@@ -133,11 +144,16 @@ def run_cells(
         # What it needs may be defined below: it gets a second chance at the end.
         if seen.message.startswith("NameError") and cell not in again:
             again.append(cell)
-        elif seen.how == "raised":
+            continue
+        if seen.how == "raised":
             where = f" ({seen.line})" if seen.line else ""
             notes.append(f"Cell {cell.number} raised {seen.message}{where}.")
         elif seen.how == "too_slow":
             notes.append(f"Cell {cell.number} ran for more than {seconds:g} seconds.")
+        else:
+            continue
+        for name in DEFINED.findall(cell.source):
+            broken[name] = notes[-1]
     notes += [
         f"Cell {number} could not import {name}." for number, name in kernel.missing
     ]
@@ -150,6 +166,11 @@ def run_cells(
     report = {
         "functions": [each for each in EXERCISES if each in kernel.answers],
         "notes": [well_formed(note[:LONGEST_NOTE]) for note in notes[:MOST_NOTES]],
+        "broken": {
+            name: well_formed(broken[name][:LONGEST_NOTE])
+            for name in EXERCISES
+            if name in broken and name not in kernel.answers
+        },
     }
     return kernel.answers, report
 

@@ -33,3 +33,11 @@ ATTACKS = [
     *waiting.ATTACKS,
     *reaching.ATTACKS,
 ]
+# They stay within the worker, or within what is told of it: who grades is all one.
+_within = [values, tricks, replies, waiting]
+INSIDE = [
+    each
+    for each in ATTACKS
+    if each.aim == "text" or any(each in module.ATTACKS for module in _within)
+]
+ENDLESS = [*waiting.ATTACKS, *lasting.ATTACKS]  # more time shows nothing more

@@ -170,7 +170,7 @@ for _ in range(AIM["many"]):
     except OSError:
         break
 os.set_blocking(reading, False)
-time.sleep(0.2)
+time.sleep(1)  # so many for a moment are no harm
 try:
     if len(os.read(reading, 10**6)) >= AIM["many"]:
         did()
@@ -197,6 +197,7 @@ try:
         started.append(thread)
 except (RuntimeError, MemoryError):
     pass
+time.sleep(1)  # so many for a moment are no harm
 if len(started) >= AIM["many"]:
     did()
 """,

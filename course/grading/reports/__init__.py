@@ -24,13 +24,20 @@ __all__ = ["write_all"]
 # Only in a checkout: what students get has no solutions.
 SOLUTIONS = Path(__file__).parents[3] / "solutions"
 
+# For each submission, by where they lie.
+PAGES = {
+    "feedback/*.html": feedback_page,
+    "gradescope/*.json": gradescope,
+    "classroom/*.txt": classroom,
+}
+
 
 def write_all(
     results: Callable[[], Iterator[Result]],
     output: Path,
     overrides: Overrides | None = None,
 ) -> list[str]:
-    """Writes all that is handed back; pages of earlier runs' submissions stay.
+    """Writes all that is handed back; removes pages of earlier runs' submissions.
 
     Args:
         results: Gives the results of this run from the beginning, at each call.
@@ -49,17 +56,23 @@ def write_all(
         return map(merged.applied, results())
 
     summary = Summary()
+    kept: set[str] = set()
     for graded in everybody():
         summary.add(graded)
         name = graded.result.submission
-        _write(output / "feedback" / f"{name}.html", feedback_page(graded))
-        _write(output / "gradescope" / f"{name}.json", gradescope(graded))
-        _write(output / "classroom" / f"{name}.txt", classroom(graded))
+        for place, page in PAGES.items():
+            path = output / place.replace("*", name)
+            _write(path, page(graded))
+            kept.add(str(path).casefold())
     problems = merged.problems(results())
-    page = class_page(summary, problems, _published())
+    report = class_page(summary, problems, _published())
     _write(output / "grades.csv", table(everybody(), summary.names))
     _write(output / "junit.xml", junit(everybody()))
-    _write(output / "report.html", page)
+    _write(output / "report.html", report)
+    for place in PAGES:
+        for path in list(output.glob(place)):
+            if str(path).casefold() not in kept:  # not every system tells a from A
+                path.unlink()
     return problems
 
 

@@ -19,6 +19,7 @@ from course.grading.reports.text import (
     exercise_number,
     full_name,
     is_full,
+    judged,
     number,
     percent,
 )
@@ -67,10 +68,11 @@ def table(everybody: Iterable[Graded], exercises: Sequence[str]) -> str:
 def gradescope(graded: Graded) -> str:
     """Gradescope's `results.json`: a test for each exercise, all visible."""
     result = graded.result
+    blocks = ["\n".join(result.warnings), _conditions(result)]
     return _json(
         {
             "score": _plain(result.points),
-            "output": "\n".join([*result.warnings, _conditions(result)]),
+            "output": "\n\n".join(filter(None, blocks)),
             "output_format": "text",
             "visibility": "visible",
             "stdout_visibility": "hidden",  # our own progress says nothing to students
@@ -144,7 +146,7 @@ def _suite(graded: Graded) -> Element:
         ("max_points", number(result.max_points)),
     ):
         SubElement(properties, "property", name=name, value=value)
-    for each in result.exercises:
+    for each in result.exercises if judged(result) else ():
         case = SubElement(suite, "testcase", classname=each.lesson, name=each.name)
         first = each.message.partition("\n")[0]
         if each.outcome == "not_attempted":
@@ -155,10 +157,13 @@ def _suite(graded: Graded) -> Element:
             sub.text = each.message
         points = [_points(each), _by_hand(graded.changes.get(each.name))]
         SubElement(case, "system-out").text = "\n".join(filter(None, points))
-    if not result.exercises:
+    if not judged(result):
         case = SubElement(suite, "testcase", classname="submission", name="readable")
         sentence = " ".join(result.warnings)
         SubElement(case, "error", type="not_graded", message=sentence)
+        given = [f"{name}: {_by_hand(it)}" for name, it in graded.changes.items()]
+        if given:
+            SubElement(case, "system-out").text = "\n".join(given)
     suite.set("tests", str(len(suite.findall("testcase"))))
     for kind, plural in (("failure", "failures"), ("error", "errors")):
         suite.set(plural, str(len(suite.findall(f"testcase/{kind}"))))

@@ -146,7 +146,8 @@ def load(path: Path) -> Overrides:
             )
         for row in reader:
             if any(entry.strip() for entry in row):
-                line = _line(f"{name}, line {reader.line_num}", header, row)
+                where = f"{name}, line {reader.line_num}"
+                line = _line(where, header, row, "," if comma == ";" else ".")
                 key = cell(line.submission), line.exercise
                 if key in lines:
                     raise ValueError(
@@ -161,7 +162,8 @@ def load(path: Path) -> Overrides:
     return Overrides(lines)
 
 
-def _line(where: str, header: list[str], row: list[str]) -> Override:
+def _line(where: str, header: list[str], row: list[str], mark: str) -> Override:
+    """One line; the decimal mark may be a comma, or else a point."""
     if len(row) != len(header):
         raise ValueError(
             f"{where}: there must be {len(header)} entries, but there are {len(row)}; "
@@ -174,7 +176,7 @@ def _line(where: str, header: list[str], row: list[str]) -> Override:
     if missing is not None:
         raise ValueError(f"{where}: {missing} must not be empty.")
     try:
-        points = float(entry["points"])
+        points = float(entry["points"].replace(mark, "."))
     except ValueError:
         points = math.nan
     if not 0 <= points <= MOST_POINTS:

@@ -5,6 +5,7 @@ They load nothing, run nothing, and every text in them is escaped by the templat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from functools import cache
 
@@ -13,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from course.exercises import EXERCISES
 from course.grading.reports.overrides import Graded
 from course.grading.reports.summary import Summary
-from course.grading.reports.text import exercise_number, number, percent
+from course.grading.reports.text import exercise_number, judged, number, percent
 from course.notebook.display import HEADS
 
 WORDS = {
@@ -23,6 +24,7 @@ WORDS = {
     "wrong": "Not right yet",
     "could_not_run": "Could not run",
 }
+CELL = re.compile(r"\b[Cc]ells? \d")
 
 
 @cache
@@ -51,6 +53,8 @@ def feedback_page(graded: Graded) -> str:
         .get_template("feedback.html")
         .render(
             result=graded.result,
+            judged=judged(graded.result),
+            with_cells=any(map(CELL.search, graded.result.warnings)),
             changes=graded.changes,
             percent=percent(graded.result),
             titles=titles,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from course.exercises import EXERCISES
 from course.grading.reports.overrides import Change, Graded
-from course.grading.reports.text import exercise_number, percent
+from course.grading.reports.text import exercise_number, judged, percent
 
 BINS = 10  # of the histogram
 
@@ -23,7 +23,7 @@ class Row:
     max_points: float
     percent: float
     warnings: tuple[str, ...]
-    graded: bool
+    graded: bool  # or else something could not be read or run
     changes: Mapping[str, Change]
 
 
@@ -76,12 +76,14 @@ class Summary:
     seeds: set[int] = field(default_factory=set)
     exercises: dict[str, ExerciseRow] = field(default_factory=dict)
     _named: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _hidden: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _columns: set[str] = field(default_factory=set)
     _same: dict[tuple[str, str], list[str]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
     def add(self, graded: Graded) -> None:
-        """Counts one submission."""
+        """Counts one submission; of its exercises those that could be judged."""
         result = graded.result
         self.rows.append(
             Row(
@@ -90,18 +92,21 @@ class Summary:
                 result.max_points,
                 percent(result),
                 result.warnings,
-                bool(result.exercises),
+                bool(result.exercises) and not result.unreadable,
                 graded.changes,
             )
         )
         self.sandboxes.add(result.sandbox)
         self.seeds.add(result.seed)
-        for each in result.exercises:
+        self._columns.update(each.name for each in result.exercises)
+        for each in judged(result):
             row = self.exercises.setdefault(each.name, ExerciseRow(each.name))
             row.outcomes[each.outcome] += 1
             row.points += each.points
             row.max_points = max(row.max_points, each.max_points)
             self._named.update((each.name, name) for name in each.misconceptions)
+            tests = {said.partition(":")[0] for said in each.hidden}
+            self._hidden.update((each.name, test) for test in tests)
             # A stub as it was handed out is nobody's answer.
             if each.fingerprint and each.outcome != "not_attempted":
                 self._same[each.name, each.fingerprint].append(result.submission)
@@ -109,16 +114,16 @@ class Summary:
     @property
     def names(self) -> list[str]:
         """The exercises in the order of the lessons."""
-        return sorted(self.exercises, key=_place)
+        return sorted(self._columns, key=_place)
 
     @property
     def mean(self) -> float:
-        """Of the submissions' percentages."""
+        """Of the percentages of all submissions; what could not be graded counts 0."""
         return statistics.fmean(row.percent for row in self.rows) if self.rows else 0.0
 
     @property
     def median(self) -> float:
-        """Of the submissions' percentages."""
+        """Of the percentages of all submissions, as the mean."""
         return statistics.median(row.percent for row in self.rows) if self.rows else 0.0
 
     def histogram(self) -> list[tuple[str, int]]:
@@ -134,7 +139,7 @@ class Summary:
 
     def hardest_first(self) -> list[ExerciseRow]:
         """The exercises that the fewest have passed come first."""
-        rows = [self.exercises[name] for name in self.names]
+        rows = [self.exercises[name] for name in self.names if name in self.exercises]
         return sorted(rows, key=lambda row: row.passed)
 
     def misconceptions(self) -> list[MisconceptionRow]:
@@ -146,6 +151,11 @@ class Summary:
         return sorted(
             rows, key=lambda row: (-row.count, _place(row.exercise), row.name)
         )
+
+    def hidden_tests(self) -> list[tuple[str, str, int]]:
+        """Exercise, hidden test and how many have failed it, the most first."""
+        rows = [(*where, count) for where, count in self._hidden.items()]
+        return sorted(rows, key=lambda row: (-row[2], _place(row[0]), row[1]))
 
     def same_answers(
         self, solutions: Collection[str] = ()

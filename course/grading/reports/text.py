@@ -40,6 +40,15 @@ def percent(result: Result) -> float:
     return round(100 * result.points / result.max_points, 1)
 
 
+def judged(result: Result) -> list[ExerciseResult]:
+    """Its exercises, without those of a notebook that could not be read or run."""
+    return [
+        each
+        for each in result.exercises
+        if not (result.unreadable and each.outcome == "could_not_run")
+    ]
+
+
 def exercise_number(name: str) -> str:
     """Such as "01.2"; empty for an exercise of somebody else's."""
     return EXERCISES[name].number if name in EXERCISES else ""
