@@ -48,7 +48,8 @@ SHOWN = [each for each in ATTACKS if not each.naive]
 def test_an_attack_succeeds_on_a_naive_grader(attack: Attack, beaten: Arena) -> None:
     beaten.arm(attack)
     # Importing torch takes its time.
-    graded = graded_naively(beaten, 20 if "torch" in str(attack.cells) else 3)
+    seconds = 20 if "torch" in str(attack.cells) else 3
+    graded = graded_naively(beaten, seconds, attack.aim)
     assert attack.aim in beaten.harms(graded), graded
 
 
