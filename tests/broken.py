@@ -112,13 +112,14 @@ def member(name: str = NAME, **values: Any) -> tarfile.TarInfo:
 # Notebooks: what the file holds
 
 NO_JSON = "is no notebook: it is not valid JSON."
+EMPTY = "is no notebook: it is empty."
 NO_CELLS = "is no notebook: it has no list of cells."
 NO_TEXT = "is not text in UTF-8."
 NOTHING_DONE = ""  # it can be read, and has no answers
 TOO_LARGE = f"has more than {LARGEST:,} bytes"
 
-holding("empty", NO_JSON, b"")
-holding("only spaces", NO_JSON, b" \n ")
+holding("empty", EMPTY, b"")
+holding("only spaces", EMPTY, b" \n ")
 holding("truncated", NO_JSON, RIGHT[:-20])
 holding("cut in the middle", NO_JSON, RIGHT[: len(RIGHT) // 2])
 holding("two in one file", NO_JSON, RIGHT + RIGHT)

@@ -158,14 +158,14 @@ def watch(
             ready, _, _ = select.select(waited, [], [], INTERVAL)
             if ending in ready or (not ready and _too_much(scratch, processes)):
                 # Its pipes close by this, and so the judge hears of it.
-                kill_all(child)
+                kill_all()
                 waited = [control.fileno()]
             if control.fileno() in ready:
                 control.recv(16)  # "over", or nothing: the judge is gone
                 break
     finally:
         os.close(ending)
-    kill_all(child)
+    kill_all()
 
 
 def _too_much(scratch: list[Path], processes: int) -> bool:
@@ -214,7 +214,7 @@ def _sizes(folder: Path) -> Iterator[int]:
             return
 
 
-def kill_all(child: int) -> None:
+def kill_all() -> None:
     """Ends the worker and everything that has come of it, however it hides.
 
     Raises:

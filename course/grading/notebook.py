@@ -125,9 +125,8 @@ def read(path: Path, name: str = "") -> Submission:
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(
-            f"{name} is no notebook: it is not valid JSON."
-        ) from error
+        why = "not valid JSON" if text.strip() else "empty"
+        raise UnreadableError(f"{name} is no notebook: it is {why}.") from error
     cells = _cells(notebook)
     if cells is None:
         raise UnreadableError(f"{name} is no notebook: it has no list of cells.")
