@@ -122,11 +122,14 @@ def read(path: Path, name: str = "") -> Submission:
         raise UnreadableError(f"{name} is not text in UTF-8.") from error
     if path.suffix.lower() == ".py":
         return Submission(tuple(_percent_cells(_with_plain_ends(text))))
+    if not text.strip():
+        raise UnreadableError(f"{name} is no notebook: it is empty.")
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        why = "not valid JSON" if text.strip() else "empty"
-        raise UnreadableError(f"{name} is no notebook: it is {why}.") from error
+        raise UnreadableError(
+            f"{name} is no notebook: it is not valid JSON."
+        ) from error
     cells = _cells(notebook)
     if cells is None:
         raise UnreadableError(f"{name} is no notebook: it has no list of cells.")
