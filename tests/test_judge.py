@@ -20,7 +20,7 @@ from processes import ROOT, alive, wait_until
 from course.exercises.judge import Outcome
 from course.grading.bulk import AUTOGRADERS
 from course.grading.hosting import HostGoneError
-from course.grading.judge import judge, judge_all
+from course.grading.judge import judge_all
 from course.grading.judging import Job, TestsError
 from course.grading.process import Workers
 from course.grading.result import OUTCOMES, Result, from_json, to_json
@@ -56,6 +56,13 @@ def submission(folder: Path, files: dict[str, str], *problems: str) -> Submissio
         (folder / name).write_text(text)
     paths = tuple(sorted(folder.iterdir()))
     return Submission(folder.name, paths, problems)
+
+
+def judge(one: Submission, workers: Workers, seed: int, tests: Path) -> Result:
+    found: list[Result] = []
+    judge_all([Job(one)], found.append, workers, seed, tests)
+    [result] = found
+    return result
 
 
 @pytest.fixture(scope="module")

@@ -81,20 +81,6 @@ def judge_all(
         raise TestsError(reasons[0].removeprefix("ERROR: "))
 
 
-def judge(
-    submission: Submission,
-    workers: Workers,
-    seed: int,
-    tests: Path,
-    hidden: Path | None = None,
-    total: float = TOTAL_SECONDS,
-) -> Result:
-    """Judges one submission, as `judge_all` does."""
-    results: list[Result] = []
-    judge_all([Job(submission)], results.append, workers, seed, tests, hidden, total)
-    return results[0]
-
-
 def listen(requests: BinaryIO, waiting: queue.Queue[bytes], workers: Workers) -> None:
     """Passes lines on; after the last this process ends, in mid-submission at once."""
     for line in requests:
